@@ -1,0 +1,1 @@
+//! The simulated plant, faithful baselines, the oracle and the report that prove the planner on recorded traffic.

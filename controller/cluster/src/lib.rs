@@ -1,0 +1,1 @@
+//! The Kubernetes adapter: observe, apply, status, events, convert, lease; makes no choices.

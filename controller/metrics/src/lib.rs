@@ -1,0 +1,1 @@
+//! Names, units and families of the operator's own metrics, once.

@@ -1,0 +1,1 @@
+//! Pure scaling decisions: facts and policy in, one decision with its reason out; knows neither Kubernetes nor the clock.

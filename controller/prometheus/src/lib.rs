@@ -1,0 +1,1 @@
+//! The Prometheus adapter: queries in, classified readings and series out.

@@ -1,0 +1,1 @@
+//! API types of presale.dev/v1alpha1 and the CustomResourceDefinitions rendered from them.

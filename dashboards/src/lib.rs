@@ -1,0 +1,1 @@
+//! Grafana dashboard, recording rules, alerts and runbook, rendered from the metric names.

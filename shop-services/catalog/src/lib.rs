@@ -1,0 +1,1 @@
+//! The catalog service: products, search, cursors and ETags on PostgreSQL.

@@ -1,0 +1,1 @@
+//! Wire types and the error catalogue of the shop.

@@ -1,0 +1,1 @@
+//! Names, units and labels of the metrics that every shop service exports.

@@ -1,0 +1,3 @@
+//! Entry point; see the crate description in Cargo.toml.
+
+fn main() {}
