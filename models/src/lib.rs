@@ -1,1 +1,17 @@
 //! Forecasting mathematics: series, quantiles, experts, uplift, capacity, artifacts; no clock, no async, no files.
+//!
+//! ```text
+//! Series --fit--> model --predict(Target, origin)--> QuantileForecast --× uplift--> load per step
+//! ```
+//! Time is data here: every function that depends on it takes a [`jiff::Timestamp`].
+
+pub mod artifact;
+pub mod forecaster;
+pub mod quantile;
+pub mod reading;
+pub mod series;
+
+pub use forecaster::{Fit, ForecastError, Predict, PredictRequest, Target};
+pub use quantile::{LEVELS, Level, QuantileForecast};
+pub use reading::Reading;
+pub use series::{Sample, Series};

@@ -1,0 +1,188 @@
+//! Quantile forecasts: one row per step, one column per level, never crossing.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A probability level, strictly between 0 and 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Level(f64);
+
+/// A level outside of (0, 1).
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("level {0} is not a probability: a number strictly between 0 and 1 would pass")]
+pub struct LevelError(pub f64);
+
+impl Level {
+    /// Checks and wraps a probability.
+    ///
+    /// # Errors
+    /// [`LevelError`] unless 0 < `p` < 1 (NaN fails too).
+    pub fn new(p: f64) -> Result<Self, LevelError> {
+        if p > 0.0 && p < 1.0 { Ok(Self(p)) } else { Err(LevelError(p)) }
+    }
+
+    /// The probability, 0..1.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Level {
+    type Error = LevelError;
+    fn try_from(p: f64) -> Result<Self, LevelError> {
+        Self::new(p)
+    }
+}
+
+impl From<Level> for f64 {
+    fn from(level: Level) -> Self {
+        level.0
+    }
+}
+
+/// The levels that every model forecasts, ascending.
+///
+/// .025 and .975 bound the 95 % band that is shown, .1–.95 are scored, .8–.99 carry decisions by tier.
+pub const LEVELS: [Level; 8] =
+    [Level(0.025), Level(0.1), Level(0.5), Level(0.8), Level(0.9), Level(0.95), Level(0.975), Level(0.99)];
+
+/// Quantiles of the load for consecutive steps.
+///
+/// **Shape**: `rows[i]` belongs to the step `[origin + i·step, origin + (i+1)·step)` and holds one value per entry of
+/// [`LEVELS`]. **Unit**: the signal's. **Range**: finite, ≥ 0, non-decreasing along each row; enforced on construction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuantileForecast {
+    origin: Timestamp,
+    step: SignedDuration,
+    rows: Vec<[f64; LEVELS.len()]>,
+}
+
+/// Why a set of rows is no forecast.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum QuantileError {
+    /// The step is zero or negative.
+    #[error("forecast step is {0:?}: a step longer than zero would pass")]
+    Step(SignedDuration),
+    /// A value is NaN, infinite or negative.
+    #[error("forecast row {row} holds {value}: finite values from 0 up would pass")]
+    Value {
+        /// Index of the offending row.
+        row: usize,
+        /// The offending value.
+        value: f64,
+    },
+}
+
+impl QuantileForecast {
+    /// Builds a forecast; crossing quantiles are mended by the running maximum along the levels.
+    ///
+    /// # Errors
+    /// [`QuantileError`] for a step ≤ 0 or a value that is not finite and ≥ 0.
+    pub fn new(
+        origin: Timestamp,
+        step: SignedDuration,
+        mut rows: Vec<[f64; LEVELS.len()]>,
+    ) -> Result<Self, QuantileError> {
+        if step <= SignedDuration::ZERO {
+            return Err(QuantileError::Step(step));
+        }
+        for (index, row) in rows.iter_mut().enumerate() {
+            let mut floor = 0.0_f64;
+            for value in row.iter_mut() {
+                if !value.is_finite() || *value < 0.0 {
+                    return Err(QuantileError::Value { row: index, value: *value });
+                }
+                floor = floor.max(*value);
+                *value = floor;
+            }
+        }
+        Ok(Self { origin, step, rows })
+    }
+
+    /// Start of the first forecast step.
+    pub fn origin(&self) -> Timestamp {
+        self.origin
+    }
+
+    /// Length of a step.
+    pub fn step(&self) -> SignedDuration {
+        self.step
+    }
+
+    /// All rows, in time order.
+    pub fn rows(&self) -> &[[f64; LEVELS.len()]] {
+        &self.rows
+    }
+
+    /// Start of row `i`.
+    pub fn time_of(&self, i: usize) -> Timestamp {
+        let n = i32::try_from(i).unwrap_or(i32::MAX);
+        self.origin.saturating_add(self.step.saturating_mul(n)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Value of row `i` at any level, linear between the neighbouring [`LEVELS`] and flat beyond the outer ones;
+    /// `None` past the horizon.
+    pub fn value(&self, i: usize, level: Level) -> Option<f64> {
+        self.rows.get(i).map(|row| interpolate(row, level.get()))
+    }
+
+    /// Index of the row whose step contains `t`; `None` outside of the horizon.
+    pub fn index_of(&self, t: Timestamp) -> Option<usize> {
+        let offset = t.duration_since(self.origin).as_nanos();
+        if offset < 0 {
+            return None;
+        }
+        usize::try_from(offset / self.step.as_nanos()).ok().filter(|i| *i < self.rows.len())
+    }
+
+    /// Highest value at `level` among the steps that touch `[from, to)`; `None` if none does.
+    pub fn highest(&self, from: Timestamp, to: Timestamp, level: Level) -> Option<f64> {
+        (0..self.rows.len())
+            .filter(|i| {
+                let start = self.time_of(*i);
+                start < to && start.saturating_add(self.step).is_ok_and(|end| end > from)
+            })
+            .filter_map(|i| self.value(i, level))
+            .reduce(f64::max)
+    }
+}
+
+fn interpolate(row: &[f64; LEVELS.len()], p: f64) -> f64 {
+    let mut below = (LEVELS[0].get(), row[0]);
+    for (level, value) in LEVELS.iter().zip(row) {
+        let here = (level.get(), *value);
+        if p <= here.0 {
+            let span = here.0 - below.0;
+            return if span <= f64::EPSILON { here.1 } else { below.1 + (here.1 - below.1) * (p - below.0) / span };
+        }
+        below = here;
+    }
+    below.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crossing_quantiles_are_mended_upwards() {
+        let forecast = QuantileForecast::new(
+            Timestamp::UNIX_EPOCH,
+            SignedDuration::from_mins(5),
+            vec![[1.0, 3.0, 2.0, 4.0, 4.0, 5.0, 5.0, 6.0]],
+        )
+        .unwrap();
+        assert!((forecast.value(0, LEVELS[2]).unwrap() - 3.0).abs() < 1e-12);
+        assert!((forecast.value(0, Level::new(0.85).unwrap()).unwrap() - 4.0).abs() < 1e-12);
+        assert!((forecast.value(0, Level::new(0.999).unwrap()).unwrap() - 6.0).abs() < 1e-12);
+        assert_eq!(forecast.value(1, LEVELS[2]), None);
+    }
+
+    #[test]
+    fn nan_is_refused_with_its_row() {
+        let error = QuantileForecast::new(Timestamp::UNIX_EPOCH, SignedDuration::from_mins(5), vec![[f64::NAN; 8]])
+            .unwrap_err();
+        assert!(matches!(error, QuantileError::Value { row: 0, .. }));
+    }
+}

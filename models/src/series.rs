@@ -1,0 +1,143 @@
+//! An evenly spaced run of observations in which a missing one is a state, never a zero.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// One observation on the grid of a [`Series`].
+///
+/// **Unit**: the signal's (requests per second unless said). **Range**: `Value` is finite and ≥ 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Sample {
+    /// Observed.
+    Value(f64),
+    /// Nothing was scraped or the source had no answer for this step.
+    Missing,
+    /// Known to be a lower bound: the service was saturated, so demand was at least this.
+    Censored(f64),
+}
+
+impl Sample {
+    /// Makes a sample of a raw number: NaN, infinite or negative numbers are [`Sample::Missing`].
+    pub fn from_raw(raw: f64) -> Self {
+        if raw.is_finite() && raw >= 0.0 { Self::Value(raw) } else { Self::Missing }
+    }
+
+    /// The observed value; `None` where missing or only a bound is known.
+    pub fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(v) => Some(v),
+            Self::Missing | Self::Censored(_) => None,
+        }
+    }
+
+    /// The observed value or the lower bound; `None` where missing.
+    pub fn at_least(self) -> Option<f64> {
+        match self {
+            Self::Value(v) | Self::Censored(v) => Some(v),
+            Self::Missing => None,
+        }
+    }
+}
+
+/// Evenly spaced samples: `samples[i]` covers `[start + i·step, start + (i+1)·step)`.
+///
+/// **Shape**: any length, also empty. **Range**: `step` > 0 (checked by [`Series::new`]).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    start: Timestamp,
+    step: SignedDuration,
+    samples: Vec<Sample>,
+}
+
+/// A series that cannot be: its step is not positive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("series step is {0:?}: a step longer than zero would pass")]
+pub struct StepError(pub SignedDuration);
+
+impl Series {
+    /// Builds a series.
+    ///
+    /// # Errors
+    /// [`StepError`] if `step` is zero or negative.
+    pub fn new(start: Timestamp, step: SignedDuration, samples: Vec<Sample>) -> Result<Self, StepError> {
+        if step <= SignedDuration::ZERO { Err(StepError(step)) } else { Ok(Self { start, step, samples }) }
+    }
+
+    /// Start of the first step.
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// Spacing of the samples.
+    pub fn step(&self) -> SignedDuration {
+        self.step
+    }
+
+    /// End of the last step (= start of the first step not covered).
+    pub fn end(&self) -> Timestamp {
+        let n = i32::try_from(self.samples.len()).unwrap_or(i32::MAX);
+        self.start.saturating_add(self.step.saturating_mul(n)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The samples in time order.
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    /// Number of steps.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Whether it has no step at all.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// Index of the step that contains `t`; `None` outside of the series.
+    pub fn index_of(&self, t: Timestamp) -> Option<usize> {
+        let offset = t.duration_since(self.start).as_nanos();
+        if offset < 0 {
+            return None;
+        }
+        usize::try_from(offset / self.step.as_nanos()).ok().filter(|i| *i < self.samples.len())
+    }
+
+    /// The sample of the step that contains `t`; [`Sample::Missing`] outside of the series.
+    pub fn at(&self, t: Timestamp) -> Sample {
+        self.index_of(t).and_then(|i| self.samples.get(i).copied()).unwrap_or(Sample::Missing)
+    }
+
+    /// Share of steps with a value, 0..=1; 0 for an empty series.
+    pub fn completeness(&self) -> f64 {
+        if self.samples.is_empty() {
+            return 0.0;
+        }
+        self.samples.iter().filter(|s| s.value().is_some()).count() as f64 / self.samples.len() as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_negative_or_nan_number_is_missing_not_zero() {
+        assert_eq!(Sample::from_raw(f64::NAN), Sample::Missing);
+        assert_eq!(Sample::from_raw(-1.0), Sample::Missing);
+        assert_eq!(Sample::from_raw(f64::INFINITY), Sample::Missing);
+        assert_eq!(Sample::from_raw(0.0), Sample::Value(0.0));
+    }
+
+    #[test]
+    fn a_time_finds_its_step_and_none_outside() {
+        let start = Timestamp::from_second(1_000).unwrap();
+        let series =
+            Series::new(start, SignedDuration::from_secs(60), vec![Sample::Value(1.0), Sample::Missing]).unwrap();
+        assert_eq!(series.at(Timestamp::from_second(1_059).unwrap()), Sample::Value(1.0));
+        assert_eq!(series.index_of(Timestamp::from_second(1_060).unwrap()), Some(1));
+        assert_eq!(series.index_of(Timestamp::from_second(1_120).unwrap()), None);
+        assert_eq!(series.index_of(Timestamp::from_second(999).unwrap()), None);
+        assert_eq!(series.end(), Timestamp::from_second(1_120).unwrap());
+    }
+}
