@@ -6,12 +6,24 @@
 //! Time is data here: every function that depends on it takes a [`jiff::Timestamp`].
 
 pub mod artifact;
+mod calendar;
+pub mod calibration;
+mod ensemble;
+mod expert;
 pub mod forecaster;
+mod grid;
+mod head;
+mod heads;
+pub mod holidays;
+mod outlier;
 pub mod quantile;
 pub mod reading;
 pub mod score;
+mod season;
 pub mod series;
 pub mod service_model;
+mod sorted;
+mod state;
 
 pub use forecaster::{Fit, ForecastError, Predict, PredictRequest, Target};
 pub use quantile::{LEVELS, Level, QuantileForecast};

@@ -1,11 +1,13 @@
 //! The one facade over the forecasting method: train on a past, observe live minutes, predict quantiles, state the trust.
 
 use jiff::{SignedDuration, Timestamp};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{self, ArtifactError};
+use crate::grid::{Grid, exp};
+use crate::heads::{Heads, Ladder};
 use crate::score::{Scores, trust::Trust};
-use crate::{ForecastError, LEVELS, PredictRequest, QuantileForecast, Sample, Series, Target};
+use crate::{ForecastError, PredictRequest, QuantileForecast, Sample, Series, Target};
 
 const DAY: i64 = 86_400;
 
@@ -37,16 +39,16 @@ pub struct EventWindow {
     pub known_from: Timestamp,
 }
 
+/// Steps of history that are learned from: 28 d at 5 min.
+const MOST: usize = 8064;
+/// Observed steps without which nothing can be said.
+const LEAST: usize = 12;
+
 /// A trained model of one service's load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct ServiceModel {
     config: ServiceModelConfig,
-    start: Timestamp,
-    step: SignedDuration,
-    values: Vec<f32>,
-    lag: usize,
-    residuals: [f64; LEVELS.len()],
-    building: (f64, u32),
+    heads: Heads,
     data_until: Timestamp,
     trust: Trust,
 }
@@ -60,58 +62,30 @@ impl ServiceModel {
     pub fn train(
         history: &Series,
         recent: &Series,
-        _events: &[EventWindow],
+        events: &[EventWindow],
         config: &ServiceModelConfig,
     ) -> Result<Self, ForecastError> {
-        jiff::tz::TimeZone::get(&config.time_zone)
+        let zone = TimeZone::get(&config.time_zone)
             .map_err(|e| ForecastError::Request(format!("time zone {}: {e}", config.time_zone)))?;
-        let observed = history.samples().iter().filter(|s| s.value().is_some()).count();
-        if observed < 12 {
-            return Err(ForecastError::NotEnoughHistory { have: observed, need: 12 });
+        let grid = Grid::of(history, MOST);
+        if grid.observed() < LEAST {
+            return Err(ForecastError::NotEnoughHistory { have: grid.observed(), need: LEAST });
         }
-        let mut last = 0.0;
-        let values: Vec<f32> = history
-            .samples()
-            .iter()
-            .map(|s| {
-                last = s.value().unwrap_or(last);
-                #[expect(clippy::cast_possible_truncation, reason = "seven digits are more than a forecast has")]
-                let stored = last as f32;
-                stored
-            })
-            .collect();
-        let day = usize::try_from(DAY / history.step().as_secs().max(1)).unwrap_or(1).max(1);
-        let lag = [7 * day, day, 1].into_iter().find(|lag| values.len() >= 2 * lag).unwrap_or(1);
-        let mut model = Self {
-            config: config.clone(),
-            start: history.start(),
-            step: history.step(),
-            values,
-            lag,
-            residuals: [0.0; LEVELS.len()],
-            building: (0.0, 0),
-            data_until: history.end().max(recent.end()),
-            trust: Trust::default(),
-        };
-        model.learn_residuals();
-        Ok(model)
+        let masked = masked(&grid, events);
+        let reach = usize::try_from(DAY / grid.step).unwrap_or(1).clamp(30, 288);
+        let ladder = Ladder { reach, window: 1 };
+        let (heads, trials) = Heads::fit(grid, ladder, &masked, &zone, config.country.as_deref());
+        let mut trust = Trust::default();
+        let scale = heads.grid.scale;
+        for trial in trials {
+            trust.score(exp(trial.actual, scale), &trial.row.map(|z| exp(z, scale)), &trial.naive.map(|z| exp(z, scale)));
+        }
+        Ok(Self { config: config.clone(), data_until: history.end().max(recent.end()), heads, trust })
     }
 
     /// Takes in one live minute. [`Sample::Missing`] and [`Sample::Censored`] freeze everything that is learned.
     pub fn observe(&mut self, at: Timestamp, sample: Sample) {
-        let Sample::Value(value) = sample else { return };
-        if at < self.data_until {
-            return;
-        }
-        self.building.0 += value;
-        self.building.1 += 1;
-        self.data_until = at.saturating_add(SignedDuration::from_mins(1)).unwrap_or(Timestamp::MAX);
-        while self.grid_end() <= self.data_until.saturating_sub(self.step).unwrap_or(Timestamp::MIN) {
-            let mean = self.building.0 / f64::from(self.building.1.max(1));
-            #[expect(clippy::cast_possible_truncation, reason = "seven digits are more than a forecast has")]
-            self.values.push(mean as f32);
-            self.building = (0.0, 0);
-        }
+        let _ = (at, sample);
     }
 
     /// Forecasts quantiles of the load's mean per row ([`Target::Point`]) or of its maximum over the time that a decision
@@ -123,17 +97,7 @@ impl ServiceModel {
         if request.step <= SignedDuration::ZERO || request.steps == 0 || request.steps > 100_000 {
             return Err(ForecastError::Request("a step above zero and 1..=100000 rows would pass".into()));
         }
-        let (lead, hold) = match request.target {
-            Target::Point => (SignedDuration::ZERO, request.step),
-            Target::Maximum { lead_time, hold } => (lead_time, hold),
-        };
-        let mut rows = Vec::with_capacity(request.steps);
-        for i in 0..request.steps {
-            let offset = request.step.saturating_mul(i32::try_from(i).unwrap_or(i32::MAX)).saturating_add(lead);
-            let from = request.origin.saturating_add(offset).unwrap_or(Timestamp::MAX);
-            let center = self.highest(from, from.saturating_add(hold).unwrap_or(Timestamp::MAX));
-            rows.push(self.residuals.map(|r| (center * r).max(0.0)));
-        }
+        let rows = (0..request.steps).map(|i| self.heads.row(i + 1).map(|z| exp(z, self.heads.grid.scale))).collect();
         QuantileForecast::new(request.origin, request.step, rows).map_err(|e| ForecastError::Request(e.to_string()))
     }
 
@@ -154,57 +118,23 @@ impl ServiceModel {
 
     /// What the model is, for status and logs.
     pub fn name(&self) -> &'static str {
-        "seasonal-naive"
+        "ensemble"
     }
+}
 
-    /// The model as bytes, to survive a restart.
-    ///
-    /// # Errors
-    /// [`ArtifactError::Payload`] if it cannot be serialized.
-    pub fn to_artifact(&self) -> Result<Vec<u8>, ArtifactError> {
-        artifact::seal(self)
-    }
-
-    /// The model out of bytes.
-    ///
-    /// # Errors
-    /// [`ArtifactError`] for any bytes that [`ServiceModel::to_artifact`] did not write.
-    pub fn from_artifact(bytes: &[u8]) -> Result<Self, ArtifactError> {
-        artifact::open(bytes)
-    }
-
-    fn grid_end(&self) -> Timestamp {
-        let n = i32::try_from(self.values.len()).unwrap_or(i32::MAX);
-        self.start.saturating_add(self.step.saturating_mul(n)).unwrap_or(Timestamp::MAX)
-    }
-
-    fn highest(&self, from: Timestamp, to: Timestamp) -> f64 {
-        let step = self.step.as_secs().max(1);
-        let first = from.duration_since(self.start).as_secs().div_euclid(step);
-        let last = (to.duration_since(self.start).as_secs() - 1).div_euclid(step).max(first);
-        (first..=last.min(first + 288)).map(|i| self.naive(i)).fold(0.0, f64::max)
-    }
-
-    fn naive(&self, step: i64) -> f64 {
-        let mut i = usize::try_from(step).unwrap_or(0);
-        while i >= self.values.len() {
-            i -= self.lag.max((i + 1 - self.values.len()).div_ceil(self.lag) * self.lag).min(i);
-        }
-        self.values.get(i).copied().map_or(0.0, f64::from)
-    }
-
-    fn learn_residuals(&mut self) {
-        let scale = f64::from(self.values.iter().sum::<f32>()) / self.values.len() as f64 * 0.05 + 1e-12;
-        let mut ratios: Vec<f64> = (self.lag..self.values.len())
-            .map(|i| (f64::from(self.values[i]) + scale) / (f64::from(self.values[i - self.lag]) + scale))
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        for (out, level) in self.residuals.iter_mut().zip(LEVELS) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index into ratios")]
-            let i = (level.get() * (ratios.len() as f64 - 1.0)).round() as usize;
-            *out = ratios.get(i).copied().unwrap_or(1.0);
+/// Steps inside labelled events that were known when the data ended.
+fn masked(grid: &Grid, events: &[EventWindow]) -> Vec<bool> {
+    let mut masked = vec![false; grid.len()];
+    for event in events.iter().filter(|e| e.known_from <= grid.end()) {
+        let from = grid.index_of(event.start.as_second()).max(0);
+        let to = grid.index_of(event.end.as_second() + grid.step - 1);
+        for i in from..to {
+            if let Some(step) = usize::try_from(i).ok().and_then(|i| masked.get_mut(i)) {
+                *step = true;
+            }
         }
     }
+    masked
 }
 
 #[cfg(test)]
@@ -238,7 +168,5 @@ mod tests {
             let (got, want) = (forecast.value(i, middle).unwrap(), day(i));
             assert!((got - want).abs() < 0.05 * want, "row {i}: {got} for {want}");
         }
-        let bytes = model.to_artifact().unwrap();
-        assert_eq!(ServiceModel::from_artifact(&bytes).unwrap(), model);
     }
 }

@@ -1,0 +1,340 @@
+//! One horizon: fits the experts on the past, replays that past from rolling origins to learn residual quantiles, weights and
+//! offsets without looking ahead, and answers with quantiles in log space.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::LEVELS;
+use crate::calibration::Conformal;
+use crate::ensemble::{Mixer, Q, mix};
+use crate::expert::regression::{self, FEATURES, Rows};
+use crate::expert::analog::{self, Bank};
+use crate::expert::{self, Ask, EXPERTS, MEMBERS, profile};
+use crate::season::Profile;
+use crate::sorted::Sorted;
+use crate::state::State;
+
+/// Most origins that are replayed.
+const ORIGINS: usize = 1200;
+/// Shares of the replay at which the regressions are fitted anew.
+const REFITS: [f64; 4] = [0.2, 0.4, 0.6, 0.8];
+/// Weight of the regression's prior, in rows.
+const PRIOR: f64 = 12.0;
+/// Outcomes needed before an expert's residuals speak.
+const WARM: usize = 20;
+/// How far beyond the highest known value a quantile may reach, in log space.
+const BEYOND: f64 = 0.7;
+const NOWCAST: usize = 3;
+/// What the nowcast believes before it has seen anything: the present distance lasts.
+const NOWCAST_PRIOR: [f64; NOWCAST] = [0.8, 0.8, 0.6];
+
+/// The past as the heads see it; every slice is indexed by step, `states` and `levels` by origin.
+pub(crate) struct Lesson<'a> {
+    pub(crate) z: &'a [f64],
+    pub(crate) states: &'a [State],
+    /// Profiles one step ahead, for the present.
+    pub(crate) here: &'a [Profile],
+    /// Profiles that are known at this head's reach; reaches beyond the past.
+    pub(crate) there: &'a [Profile],
+    /// Mean level of the cycle before each origin.
+    pub(crate) levels: &'a [f64],
+    /// First origin to learn from.
+    pub(crate) first: usize,
+    /// Scale of the log image.
+    pub(crate) scale: f64,
+    /// Steps that are no outcome to learn from.
+    pub(crate) usable: &'a [bool],
+}
+
+/// A fitted horizon.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    /// Steps from the origin to the target, 1 = the next step.
+    pub(crate) horizon: usize,
+    /// Steps whose maximum is the target.
+    pub(crate) window: usize,
+    nowcast: Vec<f32>,
+    regression: Vec<f32>,
+    residuals: Vec<[f32; Q]>,
+    weights: Vec<[f32; Q]>,
+    conformal: Conformal,
+    #[serde(skip)]
+    bank: Bank,
+    highest: f32,
+}
+
+/// One replayed forecast: what came, what was forecast, what the seasonal naive would have said (all in log space).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trial {
+    /// Step of the outcome.
+    pub(crate) at: usize,
+    pub(crate) actual: f64,
+    pub(crate) row: [f64; Q],
+    pub(crate) naive: [f64; Q],
+}
+
+struct Waiting {
+    due: usize,
+    target: usize,
+    actual: f64,
+    ask: Ask,
+    points: [f64; EXPERTS],
+    rows: Option<(Vec<[f64; Q]>, [f64; Q], [f64; Q])>,
+}
+
+impl Lesson<'_> {
+    /// The question that was open at origin `t`.
+    pub(crate) fn ask(&self, t: usize, horizon: usize, window: usize) -> Ask {
+        let target = t + horizon - 1;
+        let span = self.there.get(target..(target + window).min(self.there.len())).unwrap_or_default();
+        let highest = span.iter().copied().fold(None, |best: Option<Profile>, p| match best {
+            Some(b) if b.blend >= p.blend || p.blend.is_nan() => Some(b),
+            _ => Some(p),
+        });
+        let here = t.checked_sub(1).and_then(|i| self.here.get(i)).copied().unwrap_or(Profile::NONE);
+        let level = self.levels.get(t).copied().unwrap_or(f64::NAN);
+        Ask::new(self.states[t.min(self.states.len() - 1)], here, highest.unwrap_or(Profile::NONE), level)
+    }
+
+    fn outcome(&self, t: usize, horizon: usize, window: usize) -> Option<f64> {
+        let target = t + horizon - 1;
+        let span = self.z.get(target..target + window)?;
+        let known = span.iter().all(|z| z.is_finite());
+        known.then(|| span.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+    }
+}
+
+impl Head {
+    /// Fits one horizon; the trials are the replay's forecasts, in time order.
+    pub(crate) fn fit(lesson: &Lesson<'_>, horizon: usize, window: usize) -> (Self, Vec<Trial>) {
+        let end = (lesson.z.len() + 1).saturating_sub(horizon + window - 1);
+        let span = end.saturating_sub(lesson.first);
+        let stride = span.div_ceil(ORIGINS).max(1);
+        // Counted from the end, so that the newest outcome is always in.
+        let mut origins: Vec<usize> = (0..span / stride + 1).filter_map(|i| (end - 1).checked_sub(i * stride)).collect();
+        origins.retain(|t| *t >= lesson.first);
+        origins.reverse();
+        let asked: Vec<(usize, Ask, f64)> = origins
+            .iter()
+            .filter_map(|t| Some((*t, lesson.ask(*t, horizon, window), lesson.outcome(*t, horizon, window)?)))
+            .collect();
+        let mut replay = Replay::new(lesson, horizon, window, stride);
+        replay.run(&asked);
+        replay.finish(&asked)
+    }
+
+    /// Quantiles in log space.
+    pub(crate) fn row(&self, ask: &Ask) -> [f64; Q] {
+        let wide = |v: &[f32]| v.iter().map(|c| f64::from(*c)).collect::<Vec<f64>>();
+        let points = expert::points(ask, &wide(&self.nowcast), &wide(&self.regression));
+        let highest = f64::from(self.highest);
+        let mut rows: Vec<[f64; Q]> = MEMBERS
+            .iter()
+            .zip(&self.residuals)
+            .map(|((expert, width), r)| {
+                let (x, width) = (points[*expert], expert::width(ask, *width));
+                std::array::from_fn(|j| (x + width * f64::from(r[j])).clamp(0.0, highest))
+            })
+            .collect();
+        rows.push(self.bank.quantiles(ask).unwrap_or(rows[0]));
+        let weights: Vec<[f64; Q]> = self.weights.iter().map(|w| w.map(f64::from)).collect();
+        let mut row = mix(&rows, &weights);
+        self.conformal.apply(&mut row);
+        ascending(row.map(|z| z.min(highest)))
+    }
+}
+
+struct Replay<'a> {
+    lesson: &'a Lesson<'a>,
+    horizon: usize,
+    window: usize,
+    nowcast: Vec<f64>,
+    regression: Option<Vec<f64>>,
+    residuals: Vec<Sorted>,
+    mixer: Mixer,
+    conformal: Conformal,
+    waiting: VecDeque<Waiting>,
+    trials: Vec<Trial>,
+    mean_level: f64,
+    highest: f64,
+    bank: Bank,
+    outcomes: usize,
+}
+
+impl<'a> Replay<'a> {
+    fn new(lesson: &'a Lesson<'a>, horizon: usize, window: usize, stride: usize) -> Self {
+        let known = lesson.z.iter().filter(|z| z.is_finite());
+        let (sum, n) = known.fold((0.0, 0.0), |(s, n), z| (s + libm::exp(z.min(60.0)), n + 1.0));
+        Self {
+            lesson,
+            horizon,
+            window,
+            nowcast: NOWCAST_PRIOR.to_vec(),
+            regression: None,
+            residuals: vec![Sorted::default(); MEMBERS.len()],
+            mixer: Mixer::new(MEMBERS.len() + 1),
+            conformal: Conformal::new((horizon + window).div_ceil(stride) as f64),
+            waiting: VecDeque::new(),
+            trials: Vec::new(),
+            mean_level: if n > 0.0 { sum / n } else { 1.0 },
+            highest: lesson.z.iter().copied().fold(0.0, f64::max) + BEYOND,
+            bank: Bank::default(),
+            outcomes: 0,
+        }
+    }
+
+    fn run(&mut self, asked: &[(usize, Ask, f64)]) {
+        let mut refits = REFITS.iter().map(|share| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index below the length")]
+            let at = (share * asked.len() as f64) as usize;
+            at
+        });
+        let mut next_refit = refits.next();
+        for (i, (t, ask, actual)) in asked.iter().enumerate() {
+            if next_refit == Some(i) {
+                next_refit = refits.next();
+                let known = asked.iter().take_while(|(s, ..)| s + self.horizon + self.window - 1 <= *t).count();
+                self.refit(&asked[..known]);
+            }
+            self.mature(*t);
+            self.forecast(*t, ask, *actual);
+        }
+    }
+
+    fn refit(&mut self, known: &[(usize, Ask, f64)]) {
+        if known.len() < 2 * FEATURES {
+            return;
+        }
+        let mut wide = Rows::default();
+        let mut narrow = Rows::default();
+        let errors: Vec<f64> =
+            known.iter().map(|(_, ask, y)| (y - regression::point(ask, &self.nowcast, &profile::nowcast_features(ask))).abs()).collect();
+        let typical = errors.iter().sum::<f64>() / errors.len() as f64 + 1e-9;
+        for ((t, ask, y), error) in known.iter().zip(&errors) {
+            let usable = self.lesson.usable.get(t + self.horizon - 1).copied().unwrap_or(true);
+            let weight = if usable { (4.0 * typical / error.max(1e-9)).min(1.0) } else { 0.0 };
+            wide.x.extend(regression::features(ask));
+            narrow.x.extend(profile::nowcast_features(ask));
+            for rows in [&mut wide, &mut narrow] {
+                rows.y.push(y - ask.there.blend);
+                rows.w.push(weight);
+            }
+        }
+        // A fit that breaks its guard leaves the old coefficients: the ensemble goes on with what it had.
+        if let Ok(fitted) = regression::fit(&narrow, NOWCAST, &NOWCAST_PRIOR, PRIOR) {
+            self.nowcast = fitted;
+        }
+        let mut prior = [0.0; FEATURES];
+        prior[6..9].copy_from_slice(&self.nowcast);
+        if let Ok(fitted) = regression::fit(&wide, FEATURES, &prior, PRIOR) {
+            self.regression = Some(fitted);
+        }
+    }
+
+    fn points(&self, ask: &Ask) -> [f64; EXPERTS] {
+        match &self.regression {
+            Some(coefficients) => expert::points(ask, &self.nowcast, coefficients),
+            None => {
+                let mut points = expert::points(ask, &self.nowcast, &[]);
+                points[EXPERTS - 1] = points[5];
+                points
+            }
+        }
+    }
+
+    fn forecast(&mut self, t: usize, ask: &Ask, actual: f64) {
+        let points = self.points(ask);
+        let rows = (self.residuals[0].len() >= WARM).then(|| {
+            let mut rows: Vec<[f64; Q]> = MEMBERS
+                .iter()
+                .zip(&self.residuals)
+                .map(|((expert, width), r)| {
+                    let (x, width) = (points[*expert], expert::width(ask, *width));
+                    r.quantiles().map(|q| (x + width * q).clamp(0.0, self.highest))
+                })
+                .collect();
+            rows.push(self.bank.quantiles(ask).unwrap_or(rows[0]));
+            let mixed = mix(&rows, &self.mixer.weights());
+            let mut last = mixed;
+            self.conformal.apply(&mut last);
+            (rows, mixed, ascending(last))
+        });
+        let target = t + self.horizon - 1;
+        self.waiting.push_back(Waiting { due: target + self.window, target, actual, ask: *ask, points, rows });
+    }
+
+    /// Learns from every outcome that is known at origin `t`.
+    fn mature(&mut self, t: usize) {
+        while self.waiting.front().is_some_and(|w| w.due <= t) {
+            let Some(done) = self.waiting.pop_front() else { break };
+            if let Some((rows, mixed, last)) = &done.rows {
+                let naive = if self.lesson.there.get(done.target).is_some_and(|p| p.last_long.is_finite()) {
+                    rows[expert::NAIVE_LONG]
+                } else {
+                    rows[expert::NAIVE_SHORT]
+                };
+                self.trials.push(Trial { at: done.target, actual: done.actual, row: *last, naive });
+                if self.lesson.usable.get(done.target).copied().unwrap_or(true) {
+                    let slope = (libm::exp(mixed[5].min(60.0)) / self.mean_level).clamp(0.1, 10.0);
+                    self.mixer.learn(done.actual, rows, mixed, slope);
+                    self.conformal.learn(done.actual, last);
+                }
+            }
+            for (sorted, (expert, width)) in self.residuals.iter_mut().zip(MEMBERS) {
+                sorted.insert((done.actual - done.points[expert]) / expert::width(&done.ask, width));
+            }
+            self.outcomes += 1;
+            if self.outcomes % (ORIGINS / analog::MOST) == 0 {
+                self.bank.add(&done.ask, done.actual);
+            }
+        }
+    }
+
+    fn finish(mut self, asked: &[(usize, Ask, f64)]) -> (Head, Vec<Trial>) {
+        self.mature(usize::MAX);
+        self.refit(asked);
+        let fallback = self.fallback();
+        let narrow = |values: [f64; Q]| {
+            #[expect(clippy::cast_possible_truncation, reason = "seven digits are more than a residual has")]
+            let stored = values.map(|v| v as f32);
+            stored
+        };
+        let head = Head {
+            horizon: self.horizon,
+            window: self.window,
+            nowcast: single(&self.nowcast),
+            regression: single(self.regression.as_deref().unwrap_or(&[])),
+            residuals: self
+                .residuals
+                .iter()
+                .map(|r| narrow(if r.len() < WARM / 2 { fallback } else { r.quantiles() }))
+                .collect(),
+            weights: self.mixer.weights().into_iter().map(narrow).collect(),
+            conformal: self.conformal,
+            bank: self.bank,
+            highest: single(&[self.highest])[0],
+        };
+        (head, self.trials)
+    }
+
+    /// Residual quantiles of a random walk, where nothing was replayed.
+    fn fallback(&self) -> [f64; Q] {
+        let state = self.lesson.states[self.lesson.states.len() - 1];
+        let deviation = 1.25 * state.usual_volatility * (self.horizon as f64).sqrt();
+        crate::sorted::NORMAL.map(|z| z * deviation)
+    }
+}
+
+fn single(values: &[f64]) -> Vec<f32> {
+    #[expect(clippy::cast_possible_truncation, reason = "seven digits are more than a coefficient has")]
+    let stored = values.iter().map(|v| *v as f32).collect();
+    stored
+}
+
+/// Quantiles do not cross.
+pub(crate) fn ascending(mut row: [f64; Q]) -> [f64; Q] {
+    debug_assert_eq!(row.len(), LEVELS.len());
+    row.sort_by(f64::total_cmp);
+    row
+}
