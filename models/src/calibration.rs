@@ -10,27 +10,27 @@ const Q: usize = LEVELS.len();
 /// Step at a delay of one outcome.
 const ETA: f64 = 0.02;
 /// Offsets never leave ± this many spreads.
-const FARTHEST: f64 = 3.0;
+const FARTHEST: f32 = 3.0;
 
 /// Offsets per level in units of `spread`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conformal {
-    offset: [f64; Q],
-    spread: f64,
-    delay: f64,
+    offset: [f32; Q],
+    spread: f32,
+    delay: f32,
     seen: u32,
 }
 
 impl Conformal {
     /// No offset yet; `delay` = outcomes between a forecast and its own outcome, ≥ 1.
     pub fn new(delay: f64) -> Self {
-        Self { offset: [0.0; Q], spread: 0.0, delay: delay.max(1.0), seen: 0 }
+        Self { offset: [0.0; Q], spread: 0.0, delay: single(delay.max(1.0)), seen: 0 }
     }
 
     /// Moves a row of quantiles by the offsets.
     pub fn apply(&self, row: &mut [f64; Q]) {
         for (value, offset) in row.iter_mut().zip(self.offset) {
-            *value += offset * self.spread;
+            *value += f64::from(offset * self.spread);
         }
     }
 
@@ -38,12 +38,19 @@ impl Conformal {
     pub fn learn(&mut self, actual: f64, row: &[f64; Q]) {
         self.seen = self.seen.saturating_add(1);
         let share = (1.0 / f64::from(self.seen)).max(0.01);
-        self.spread += share * ((actual - row[2]).abs() - self.spread);
+        self.spread += single(share * ((actual - row[2]).abs() - f64::from(self.spread)));
         for ((offset, value), level) in self.offset.iter_mut().zip(row).zip(LEVELS) {
             let over = if actual > *value { 1.0 } else { 0.0 };
-            *offset = (*offset + ETA / self.delay * (over - (1.0 - level.get()))).clamp(-FARTHEST, FARTHEST);
+            let step = ETA / f64::from(self.delay) * (over - (1.0 - level.get()));
+            *offset = (*offset + single(step)).clamp(-FARTHEST, FARTHEST);
         }
     }
+}
+
+fn single(value: f64) -> f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "an offset needs no eighth digit")]
+    let narrow = value as f32;
+    narrow
 }
 
 #[cfg(test)]
@@ -57,8 +64,8 @@ mod tests {
         let mut waiting: VecDeque<(f64, [f64; Q])> = VecDeque::new();
         let (mut own, mut plain) = (0.0, 0.0);
         for i in 0..6000_u32 {
-            let y = libm::sin(f64::from(i) / 288.0 * std::f64::consts::TAU) + 0.2 * libm::sin(f64::from(i) * 12.9898);
-            let base = [-1.1, -1.0, 0.0, 0.8, 1.0, 1.05, 1.1, 1.15];
+            let y = libm::sin(f64::from(i) / 576.0 * std::f64::consts::TAU) + 0.2 * libm::sin(f64::from(i) * 12.9898);
+            let base = [-0.9, -0.7, 0.0, 0.5, 0.7, 0.8, 0.9, 1.0];
             let mut row = base;
             conformal.apply(&mut row);
             own += crate::score::pinball::row_loss(y, &row);

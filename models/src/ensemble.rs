@@ -1,6 +1,6 @@
-//! Aggregation of experts per quantile: MLpol with the gradient of the pinball loss.
+//! Aggregation of experts per quantile: ML-Poly with the gradient of the pinball loss.
 //!
-//! **Source**: Gaillard, Stoltz & van Erven 2014 (ML-Poly); per-quantile use as in AgACI (Zaffran et al. 2022).
+//! **Source**: Gaillard, Stoltz & van Erven 2014 (ML-Poly); per-quantile use as in `AgACI` (Zaffran et al. 2022).
 
 use crate::LEVELS;
 
@@ -70,19 +70,19 @@ mod tests {
 
     #[test]
     fn the_weight_goes_to_the_expert_that_is_right_at_each_level() {
-        let mut mixer = Mixer::new(2);
+        let mut learner = Mixer::new(2);
         let mut seed = 1_u64;
         for _ in 0..2000 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let y = (seed >> 33) as f64 / f64::from(1_u32 << 31);
-            let right = LEVELS.map(|l| l.get());
+            let right = LEVELS.map(crate::Level::get);
             let wrong = [3.0; Q];
             let rows = [right, wrong];
-            let mixed = mix(&rows, &mixer.weights());
-            mixer.learn(y, &rows, &mixed, 1.0);
+            let mixed = mix(&rows, &learner.weights());
+            learner.learn(y, &rows, &mixed, 1.0);
         }
-        for weight in mixer.weights()[0] {
-            assert!(weight > 0.85, "{:?}", mixer.weights());
+        for weight in learner.weights()[0] {
+            assert!(weight > 0.85, "{:?}", learner.weights());
         }
     }
 }

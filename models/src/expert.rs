@@ -12,9 +12,6 @@ use crate::state::State;
 
 /// Number of experts.
 pub(crate) const EXPERTS: usize = 8;
-/// Their names, in the order of [`points`].
-pub(crate) const NAMES: [&str; EXPERTS] =
-    ["last", "level", "naive-short", "naive-long", "profile", "nowcast", "shape", "regression"];
 /// Index of the seasonal naive experts in [`points`].
 pub(crate) const NAIVE_SHORT: usize = 2;
 /// Weekly (or yearly) seasonal naive.

@@ -8,17 +8,21 @@ use serde::{Deserialize, Serialize};
 use crate::LEVELS;
 use crate::calibration::Conformal;
 use crate::ensemble::{Mixer, Q, mix};
-use crate::expert::regression::{self, FEATURES, Rows};
 use crate::expert::analog::{self, Bank};
+use crate::expert::regression::{self, FEATURES, Rows};
 use crate::expert::{self, Ask, EXPERTS, MEMBERS, profile};
 use crate::season::Profile;
 use crate::sorted::Sorted;
 use crate::state::State;
 
 /// Most origins that are replayed.
-const ORIGINS: usize = 1200;
+const ORIGINS: usize = 900;
 /// Shares of the replay at which the regressions are fitted anew.
-const REFITS: [f64; 4] = [0.2, 0.4, 0.6, 0.8];
+const REFITS: [f64; 3] = [0.2, 0.4, 0.7];
+/// Most rows of one fit.
+const FIT_ROWS: usize = 500;
+/// Weight below which a member is left out of the fitted head.
+const NEGLIGIBLE: f64 = 0.015;
 /// Weight of the regression's prior, in rows.
 const PRIOR: f64 = 12.0;
 /// Outcomes needed before an expert's residuals speak.
@@ -41,8 +45,6 @@ pub(crate) struct Lesson<'a> {
     pub(crate) levels: &'a [f64],
     /// First origin to learn from.
     pub(crate) first: usize,
-    /// Scale of the log image.
-    pub(crate) scale: f64,
     /// Steps that are no outcome to learn from.
     pub(crate) usable: &'a [bool],
 }
@@ -56,12 +58,21 @@ pub(crate) struct Head {
     pub(crate) window: usize,
     nowcast: Vec<f32>,
     regression: Vec<f32>,
-    residuals: Vec<[f32; Q]>,
-    weights: Vec<[f32; Q]>,
-    conformal: Conformal,
-    #[serde(skip)]
-    bank: Bank,
+    members: Vec<Member>,
+    /// Offsets for normal times.
+    pub(crate) conformal: Conformal,
+    bank: Option<(Bank, [f32; Q])>,
     highest: f32,
+    /// Residual quantiles of the seasonal naive, the yardstick of the scores.
+    naive: [f32; Q],
+}
+
+/// A member of the ensemble that has earned a weight.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Member {
+    index: u8,
+    residuals: [f32; Q],
+    weights: [f32; Q],
 }
 
 /// One replayed forecast: what came, what was forecast, what the seasonal naive would have said (all in log space).
@@ -80,7 +91,14 @@ struct Waiting {
     actual: f64,
     ask: Ask,
     points: [f64; EXPERTS],
-    rows: Option<(Vec<[f64; Q]>, [f64; Q], [f64; Q])>,
+    said: Option<Said>,
+}
+
+/// What was forecast: by each member, mixed, and finally.
+struct Said {
+    rows: Vec<[f64; Q]>,
+    mixed: [f64; Q],
+    last: [f64; Q],
 }
 
 impl Lesson<'_> {
@@ -112,7 +130,7 @@ impl Head {
         let span = end.saturating_sub(lesson.first);
         let stride = span.div_ceil(ORIGINS).max(1);
         // Counted from the end, so that the newest outcome is always in.
-        let mut origins: Vec<usize> = (0..span / stride + 1).filter_map(|i| (end - 1).checked_sub(i * stride)).collect();
+        let mut origins: Vec<usize> = (0..=span / stride).filter_map(|i| end.checked_sub(1 + i * stride)).collect();
         origins.retain(|t| *t >= lesson.first);
         origins.reverse();
         let asked: Vec<(usize, Ask, f64)> = origins
@@ -124,24 +142,50 @@ impl Head {
         replay.finish(&asked)
     }
 
-    /// Quantiles in log space.
+    /// Quantiles in log space before the conformal offsets.
     pub(crate) fn row(&self, ask: &Ask) -> [f64; Q] {
         let wide = |v: &[f32]| v.iter().map(|c| f64::from(*c)).collect::<Vec<f64>>();
         let points = expert::points(ask, &wide(&self.nowcast), &wide(&self.regression));
         let highest = f64::from(self.highest);
-        let mut rows: Vec<[f64; Q]> = MEMBERS
-            .iter()
-            .zip(&self.residuals)
-            .map(|((expert, width), r)| {
-                let (x, width) = (points[*expert], expert::width(ask, *width));
-                std::array::from_fn(|j| (x + width * f64::from(r[j])).clamp(0.0, highest))
-            })
-            .collect();
-        rows.push(self.bank.quantiles(ask).unwrap_or(rows[0]));
-        let weights: Vec<[f64; Q]> = self.weights.iter().map(|w| w.map(f64::from)).collect();
-        let mut row = mix(&rows, &weights);
-        self.conformal.apply(&mut row);
-        ascending(row.map(|z| z.min(highest)))
+        let (mut row, mut weight) = ([0.0; Q], [0.0; Q]);
+        for member in &self.members {
+            let Some((expert, width)) = MEMBERS.get(usize::from(member.index)) else { continue };
+            let (x, width) = (points[*expert], expert::width(ask, *width));
+            for j in 0..Q {
+                let w = f64::from(member.weights[j]);
+                row[j] += w * (x + width * f64::from(member.residuals[j])).clamp(0.0, highest);
+                weight[j] += w;
+            }
+        }
+        if let Some((bank, weights)) = &self.bank
+            && let Some(quantiles) = bank.quantiles(ask)
+        {
+            for j in 0..Q {
+                row[j] += f64::from(weights[j]) * quantiles[j];
+                weight[j] += f64::from(weights[j]);
+            }
+        }
+        ascending(std::array::from_fn(|j| row[j] / weight[j].max(1e-9)))
+    }
+
+    /// What the seasonal naive would say: last week, else last day, with its own residual quantiles.
+    pub(crate) fn naive(&self, ask: &Ask) -> [f64; Q] {
+        std::array::from_fn(|j| (ask.there.last_long + f64::from(self.naive[j])).clamp(0.0, f64::from(self.highest)))
+    }
+
+    /// Highest value that a quantile may take.
+    pub(crate) fn highest(&self) -> f64 {
+        f64::from(self.highest)
+    }
+
+    /// Largest weight of the likeness expert at any level; 0 without one.
+    pub(crate) fn likeness(&self) -> f32 {
+        self.bank.as_ref().map_or(0.0, |(_, weights)| weights.iter().copied().fold(0.0, f32::max))
+    }
+
+    /// Forgets the likeness expert, to keep the model small.
+    pub(crate) fn drop_likeness(&mut self) {
+        self.bank = None;
     }
 }
 
@@ -208,10 +252,13 @@ impl<'a> Replay<'a> {
         }
         let mut wide = Rows::default();
         let mut narrow = Rows::default();
-        let errors: Vec<f64> =
-            known.iter().map(|(_, ask, y)| (y - regression::point(ask, &self.nowcast, &profile::nowcast_features(ask))).abs()).collect();
+        let errors: Vec<f64> = known
+            .iter()
+            .map(|(_, ask, y)| (y - regression::point(ask, &self.nowcast, &profile::nowcast_features(ask))).abs())
+            .collect();
         let typical = errors.iter().sum::<f64>() / errors.len() as f64 + 1e-9;
-        for ((t, ask, y), error) in known.iter().zip(&errors) {
+        let every = known.len().div_ceil(FIT_ROWS);
+        for ((t, ask, y), error) in known.iter().zip(&errors).rev().step_by(every) {
             let usable = self.lesson.usable.get(t + self.horizon - 1).copied().unwrap_or(true);
             let weight = if usable { (4.0 * typical / error.max(1e-9)).min(1.0) } else { 0.0 };
             wide.x.extend(regression::features(ask));
@@ -233,19 +280,17 @@ impl<'a> Replay<'a> {
     }
 
     fn points(&self, ask: &Ask) -> [f64; EXPERTS] {
-        match &self.regression {
-            Some(coefficients) => expert::points(ask, &self.nowcast, coefficients),
-            None => {
-                let mut points = expert::points(ask, &self.nowcast, &[]);
-                points[EXPERTS - 1] = points[5];
-                points
-            }
+        if let Some(coefficients) = &self.regression {
+            return expert::points(ask, &self.nowcast, coefficients);
         }
+        let mut points = expert::points(ask, &self.nowcast, &[]);
+        points[EXPERTS - 1] = points[5];
+        points
     }
 
     fn forecast(&mut self, t: usize, ask: &Ask, actual: f64) {
         let points = self.points(ask);
-        let rows = (self.residuals[0].len() >= WARM).then(|| {
+        let said = (self.residuals[0].len() >= WARM).then(|| {
             let mut rows: Vec<[f64; Q]> = MEMBERS
                 .iter()
                 .zip(&self.residuals)
@@ -258,17 +303,17 @@ impl<'a> Replay<'a> {
             let mixed = mix(&rows, &self.mixer.weights());
             let mut last = mixed;
             self.conformal.apply(&mut last);
-            (rows, mixed, ascending(last))
+            Said { rows, mixed, last: ascending(last) }
         });
         let target = t + self.horizon - 1;
-        self.waiting.push_back(Waiting { due: target + self.window, target, actual, ask: *ask, points, rows });
+        self.waiting.push_back(Waiting { due: target + self.window, target, actual, ask: *ask, points, said });
     }
 
     /// Learns from every outcome that is known at origin `t`.
     fn mature(&mut self, t: usize) {
         while self.waiting.front().is_some_and(|w| w.due <= t) {
             let Some(done) = self.waiting.pop_front() else { break };
-            if let Some((rows, mixed, last)) = &done.rows {
+            if let Some(Said { rows, mixed, last }) = &done.said {
                 let naive = if self.lesson.there.get(done.target).is_some_and(|p| p.last_long.is_finite()) {
                     rows[expert::NAIVE_LONG]
                 } else {
@@ -285,7 +330,7 @@ impl<'a> Replay<'a> {
                 sorted.insert((done.actual - done.points[expert]) / expert::width(&done.ask, width));
             }
             self.outcomes += 1;
-            if self.outcomes % (ORIGINS / analog::MOST) == 0 {
+            if self.outcomes.is_multiple_of(ORIGINS / analog::MOST) {
                 self.bank.add(&done.ask, done.actual);
             }
         }
@@ -300,19 +345,30 @@ impl<'a> Replay<'a> {
             let stored = values.map(|v| v as f32);
             stored
         };
+        let weights = self.mixer.weights();
+        let heavy = |w: &[f64; Q]| w.iter().any(|w| *w >= NEGLIGIBLE);
+        let members = self
+            .residuals
+            .iter()
+            .zip(&weights)
+            .enumerate()
+            .filter(|(_, (_, w))| heavy(w))
+            .map(|(index, (r, w))| Member {
+                index: u8::try_from(index).unwrap_or(0),
+                residuals: narrow(if r.len() < WARM / 2 { fallback } else { r.quantiles() }),
+                weights: narrow(*w),
+            })
+            .collect();
+        let bank = weights.last().filter(|w| heavy(w)).map(|w| (self.bank.thinned(), narrow(*w)));
         let head = Head {
             horizon: self.horizon,
             window: self.window,
             nowcast: single(&self.nowcast),
             regression: single(self.regression.as_deref().unwrap_or(&[])),
-            residuals: self
-                .residuals
-                .iter()
-                .map(|r| narrow(if r.len() < WARM / 2 { fallback } else { r.quantiles() }))
-                .collect(),
-            weights: self.mixer.weights().into_iter().map(narrow).collect(),
+            members,
             conformal: self.conformal,
-            bank: self.bank,
+            bank,
+            naive: narrow(self.residuals[4].quantiles()),
             highest: single(&[self.highest])[0],
         };
         (head, self.trials)

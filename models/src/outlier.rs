@@ -21,7 +21,9 @@ pub(crate) fn usable(grid: &Grid, season: Season, masked: &[bool]) -> Vec<bool> 
     let limit = FAR * 1.4826 * median;
     let far: Vec<usize> = (0..grid.len()).filter(|i| residuals[*i].abs() > limit).collect();
     if limit > 0.0 && (far.len() as f64) < MOST * grid.len() as f64 {
-        far.into_iter().for_each(|i| usable[i] = false);
+        for i in far {
+            usable[i] = false;
+        }
     }
     usable
 }

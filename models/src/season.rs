@@ -57,7 +57,8 @@ impl Season {
     /// The cycles that fit into a grid: candidates by its step, kept if two of them were seen.
     pub(crate) fn of(step: i64, observed: usize) -> Self {
         let steps = |seconds: i64| usize::try_from(seconds / step).unwrap_or(0);
-        let (short, long) = if step * 4 <= DAY { (steps(DAY), steps(7 * DAY)) } else { (steps(7 * DAY), steps(364 * DAY)) };
+        let (short, long) =
+            if step * 4 <= DAY { (steps(DAY), steps(7 * DAY)) } else { (steps(7 * DAY), steps(364 * DAY)) };
         let fits = |lag: usize, cycles: usize| if lag >= 4 && observed >= cycles * lag { lag } else { 0 };
         let short = fits(short, 2);
         Self { short, long: fits(long, 1), smooth: (short / 96).max(usize::from(short >= 48)), local: step * 4 <= DAY }

@@ -1,5 +1,7 @@
 //! What is known of the present at an origin: decaying means of the level, of its distance from the profile, and volatility.
 
+use serde::{Deserialize, Serialize};
+
 /// Half lives in steps of the decaying means.
 const HALF_LIVES: [f64; SCALES] = [0.5, 2.0, 6.0, 24.0, 96.0];
 /// Number of decaying means.
@@ -8,7 +10,7 @@ pub(crate) const SCALES: usize = 5;
 const VOLATILITY: f64 = 12.0;
 
 /// Decaying means at one origin.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct State {
     /// Level, fast to slow.
     pub(crate) level: [f64; SCALES],
@@ -23,13 +25,8 @@ pub(crate) struct State {
 
 impl State {
     /// Before the first observation.
-    pub(crate) const START: Self = Self {
-        level: [0.0; SCALES],
-        residual: [0.0; SCALES],
-        volatility: 0.0,
-        usual_volatility: 0.0,
-        count: 0,
-    };
+    pub(crate) const START: Self =
+        Self { level: [0.0; SCALES], residual: [0.0; SCALES], volatility: 0.0, usual_volatility: 0.0, count: 0 };
 
     /// Takes in one step; a missing one (NaN) changes nothing.
     pub(crate) fn observe(&mut self, z: f64, profile: f64) {

@@ -163,7 +163,8 @@ fn from_csv(path: &Path, mut reader: impl BufRead) -> Result<(Vec<i64>, Vec<f64>
     let (mut line, mut number, mut zoned) = (Vec::new(), 0, None);
     loop {
         line.clear();
-        let read = reader.read_until(b'\n', &mut line).map_err(|source| TraceError::Read { path: path.into(), source })?;
+        let read =
+            reader.read_until(b'\n', &mut line).map_err(|source| TraceError::Read { path: path.into(), source })?;
         if read == 0 {
             break;
         }
@@ -176,13 +177,18 @@ fn from_csv(path: &Path, mut reader: impl BufRead) -> Result<(Vec<i64>, Vec<f64>
         if text.is_empty() || (number == 1 && parse_time(time).is_none()) {
             continue;
         }
-        let second = parse_time(time)
-            .ok_or_else(|| bad(format!("'{time}' is no time: RFC 3339 (2026-01-31T12:00:00Z) or epoch seconds would pass")))?;
+        let second = parse_time(time).ok_or_else(|| {
+            bad(format!("'{time}' is no time: RFC 3339 (2026-01-31T12:00:00Z) or epoch seconds would pass"))
+        })?;
         if *zoned.get_or_insert(time.contains('T')) != time.contains('T') {
             return Err(bad("mixes RFC 3339 and epoch times: one of them throughout would pass".into()));
         }
         if seconds.last().is_some_and(|last| second <= *last) {
-            let what = if seconds.last() == Some(&second) { "repeats the time of the row before" } else { "is older than the row before" };
+            let what = if seconds.last() == Some(&second) {
+                "repeats the time of the row before"
+            } else {
+                "is older than the row before"
+            };
             return Err(bad(format!("{what}: strictly ascending times would pass (sort -u)")));
         }
         if value.is_empty() || value.eq_ignore_ascii_case("nan") {
@@ -199,7 +205,10 @@ fn from_csv(path: &Path, mut reader: impl BufRead) -> Result<(Vec<i64>, Vec<f64>
         values.push(parsed);
     }
     if seconds.is_empty() {
-        return Err(TraceError::Whole { path: path.into(), what: "is empty: rows of timestamp,value would pass".into() });
+        return Err(TraceError::Whole {
+            path: path.into(),
+            what: "is empty: rows of timestamp,value would pass".into(),
+        });
     }
     Ok((seconds, values))
 }
@@ -210,14 +219,18 @@ fn from_json(path: &Path, reader: impl Read) -> Result<(Vec<i64>, Vec<f64>), Tra
     let result = json.pointer("/data/result").or_else(|| json.get("result")).and_then(|r| r.as_array());
     let series = match result.map(Vec::as_slice) {
         Some([one]) => one,
-        Some(many) => return Err(whole(format!("holds {} series: exactly one would pass (sum(…) in the query)", many.len()))),
+        Some(many) => {
+            return Err(whole(format!("holds {} series: exactly one would pass (sum(…) in the query)", many.len())));
+        }
         None => return Err(whole("has no data.result: the answer of /api/v1/query_range would pass".into())),
     };
     let (mut seconds, mut values) = (Vec::new(), Vec::new());
     for pair in series.get("values").and_then(|v| v.as_array()).into_iter().flatten() {
         let time = pair.get(0).and_then(serde_json::Value::as_f64);
         let value = pair.get(1).and_then(|v| v.as_str()).and_then(|v| v.parse::<f64>().ok());
-        let (Some(time), Some(value)) = (time, value) else { return Err(whole("holds a value that is no [time, \"number\"]".into())) };
+        let (Some(time), Some(value)) = (time, value) else {
+            return Err(whole("holds a value that is no [time, \"number\"]".into()));
+        };
         #[expect(clippy::cast_possible_truncation, reason = "seconds since the epoch")]
         let second = time.floor() as i64;
         if value.is_finite() && value >= 0.0 && seconds.last().is_none_or(|last| second > *last) {
@@ -231,7 +244,9 @@ fn from_json(path: &Path, reader: impl Read) -> Result<(Vec<i64>, Vec<f64>), Tra
 fn parse_time(text: &str) -> Option<i64> {
     if let Ok(seconds) = text.parse::<f64>() {
         #[expect(clippy::cast_possible_truncation, reason = "bounded by the filter")]
-        return (0.0..4e12).contains(&seconds).then(|| if seconds > 4e10 { seconds / 1000.0 } else { seconds }.floor() as i64);
+        return (0.0..4e12)
+            .contains(&seconds)
+            .then(|| if seconds > 4e10 { seconds / 1000.0 } else { seconds }.floor() as i64);
     }
     text.parse::<Timestamp>()
         .ok()

@@ -80,10 +80,8 @@ pub(crate) fn fit(rows: &Rows, width: usize, prior: &[f64], strength: f64) -> Re
         x[[n + j, j]] = root;
         y[n + j] = root * prior.get(j).copied().unwrap_or(0.0);
     }
-    let model = LinearRegression::new()
-        .with_intercept(false)
-        .fit(&Dataset::new(x, y))
-        .map_err(|e| refused(e.to_string()))?;
+    let model =
+        LinearRegression::new().with_intercept(false).fit(&Dataset::new(x, y)).map_err(|e| refused(e.to_string()))?;
     let coefficients = model.params().to_vec();
     match coefficients.iter().find(|c| !c.is_finite() || c.abs() > LARGEST) {
         Some(bad) => Err(refused(format!("coefficient {bad} where at most {LARGEST} is sane"))),
