@@ -251,7 +251,12 @@ pub(crate) fn number(field: &str, quantity: &Quantity) -> Result<f64, Error> {
 
 pub(crate) fn zone(field: &str, name: &str) -> Result<TimeZone, Error> {
     TimeZoneDatabase::bundled().get(name).map_err(|_| {
-        Error::field(field, name, "is in no time zone database of this build", "write an IANA name, such as Europe/Berlin")
+        Error::field(
+            field,
+            name,
+            "is in no time zone database of this build",
+            "write an IANA name, such as Europe/Berlin",
+        )
     })
 }
 
@@ -294,7 +299,8 @@ mod tests {
     fn prices_override_the_tier_once_the_load_per_replica_is_known() {
         let prices = json!({"spec": {"scaling": {"tier": "BestEffort",
             "prices": {"lostRequest": "0.0001", "replicaHour": "3.6"}}}});
-        let level = |learned| service(&shop(prices.clone()), &Defaults::default(), learned).map(|s| s.policy.level.get());
+        let level =
+            |learned| service(&shop(prices.clone()), &Defaults::default(), learned).map(|s| s.policy.level.get());
         assert!((level(None).expect("by tier") - 0.90).abs() < 1e-12);
         // 0.0001 x 100/s x 3600 s = 36 lost per hour against 3.6 for the replica: 36 / 39.6.
         assert!((level(Some(100.0)).expect("by price") - 36.0 / 39.6).abs() < 1e-12);
@@ -330,7 +336,10 @@ mod tests {
         let query = SignalSpec::Query { load: "q".into(), errors: Some("e".into()), latency: Some("l".into()) };
         assert_eq!(spec.signal, query);
         assert_eq!(spec.requests_per_replica, Some(120.0));
-        assert_eq!(spec.latency.map(|l| (l.quantile.get().to_bits(), l.max.as_millis())), Some((0.99_f64.to_bits(), 250)));
+        assert_eq!(
+            spec.latency.map(|l| (l.quantile.get().to_bits(), l.max.as_millis())),
+            Some((0.99_f64.to_bits(), 250))
+        );
         assert_eq!((spec.horizon.as_hours(), spec.lookback.as_hours()), (6, 336));
         assert_eq!((spec.time_zone.iana_name(), spec.country.as_deref()), (Some("Europe/Berlin"), Some("DE")));
         assert_eq!(spec.health, HealthSpec { remediation: Remediation::Recommend, min_healthy: 0.75, per_hour: 2 });

@@ -51,7 +51,9 @@ pub enum Error {
         message: String,
     },
     /// `spec.workloadRef` names a kind that the server does not know.
-    #[error("workloadRef: the server knows no kind {kind} in {api_version}: name an installed kind, such as apps/v1 Deployment")]
+    #[error(
+        "workloadRef: the server knows no kind {kind} in {api_version}: name an installed kind, such as apps/v1 Deployment"
+    )]
     UnknownKind {
         /// As written.
         api_version: String,
@@ -59,7 +61,9 @@ pub enum Error {
         kind: String,
     },
     /// `spec.workloadRef` names a kind without a scale subresource.
-    #[error("workloadRef: {kind} has no scale subresource: name a Deployment, a StatefulSet, or a custom resource with one")]
+    #[error(
+        "workloadRef: {kind} has no scale subresource: name a Deployment, a StatefulSet, or a custom resource with one"
+    )]
     NoScale {
         /// As written.
         kind: String,

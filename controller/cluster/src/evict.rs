@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::core::Status;
 use kube::api::{DeleteParams, EvictParams, PostParams, Preconditions};
+use kube::core::Status;
 
 use crate::Error;
 use crate::write::Writer;

@@ -4,6 +4,7 @@
 //! decision leaves by [`scale`]. Everything is written through a [`Writer`], which asks the lease first.
 
 pub mod client;
+mod conditions;
 pub mod convert;
 pub mod error;
 pub mod events;
@@ -13,11 +14,13 @@ pub mod merge;
 pub mod observe;
 pub mod owned;
 pub mod pods;
+pub mod promotion_status;
 pub mod rbac;
 pub mod replicas_owner;
 pub mod rivals;
 pub mod scale;
 pub mod selector;
+pub mod status;
 pub mod target;
 pub mod watch;
 pub mod write;
@@ -30,8 +33,10 @@ pub use lease::{Elector, Leadership};
 pub use observe::{Observed, observe};
 pub use owned::apply_owned;
 pub use pods::PodFacts;
+pub use promotion_status::write_promotion_status;
 pub use replicas_owner::HandScale;
 pub use scale::scale;
+pub use status::{Report, failed_status, shop_status, write_shop_status};
 pub use target::{Kinds, Target};
 pub use watch::{Stores, Wakes, watch};
 pub use write::Writer;

@@ -99,7 +99,10 @@ mod tests {
     #[test]
     fn null_takes_a_generated_field_away() {
         let mut base = json!({"containers": [{"name": "app", "livenessProbe": {"httpGet": {"path": "/healthz"}}}]});
-        merge(&mut base, json!({"containers": [{"name": "app", "livenessProbe": null, "lifecycle": {"preStop": null}}]}));
+        merge(
+            &mut base,
+            json!({"containers": [{"name": "app", "livenessProbe": null, "lifecycle": {"preStop": null}}]}),
+        );
         assert_eq!(base, json!({"containers": [{"name": "app", "lifecycle": {}}]}));
     }
 

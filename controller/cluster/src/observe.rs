@@ -5,6 +5,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::{DynamicObject, Selector, SelectorExt};
 use kube::{Client, ResourceExt};
+use presale_crds::ShopService;
 use presale_planner::ReplicaCounts;
 use serde_json::Value;
 
@@ -35,25 +36,25 @@ pub struct Observed {
     pub conflict: Option<String>,
 }
 
-/// Looks at `target`. `since` is when its ShopService was made: older counts are no interventions.
+/// Looks at `target`, which `shop` owns or adopts.
 ///
 /// Deployments, pods and autoscalers come from the caches; other kinds cost two reads.
 ///
 /// # Errors
 /// [`Error::TargetMissing`] where it does not exist; [`Error::Api`] or [`Error::Deadline`] where a read fails.
-pub async fn observe(client: &Client, stores: &Stores, target: &Target, since: Timestamp) -> Result<Observed, Error> {
+pub async fn observe(client: &Client, stores: &Stores, target: &Target, shop: &ShopService) -> Result<Observed, Error> {
     let workload = match deployment(stores, target) {
         Some(found) => found,
         None => fetch(client, target).await?,
     };
     let mut pods = pods_of(stores, target, workload.selector.as_ref());
     pods.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
-    let since = since.max(workload.created);
+    let since = shop.creation_timestamp().map_or(workload.created, |time| time.0.max(workload.created));
     Ok(Observed {
         selector: workload.selector.map(|selector| selector.to_string()).unwrap_or_default(),
         replicas: count(workload.current, &pods),
         hand_scaled: hand_scale(&workload.managers, workload.current, since),
-        conflict: rivals::of(stores, target),
+        conflict: rivals::of(stores, target, shop),
         target: target.clone(),
         image: workload.image,
         rolling_out: workload.rolling_out,

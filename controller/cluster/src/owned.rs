@@ -19,8 +19,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::merge::project;
 use crate::Error;
+use crate::merge::project;
 use crate::watch::{Stores, cached};
 use crate::write::{MANAGER, Writer, read};
 
@@ -118,7 +118,9 @@ pub(crate) async fn stand<K: Kind>(
     wanted: &Value,
     cached: Option<Arc<K>>,
 ) -> Result<Standing<K>, Error> {
-    if let Some(object) = cached.filter(|object| is_ours(object.as_ref(), owner) && is_as_wanted(object.as_ref(), wanted)) {
+    if let Some(object) =
+        cached.filter(|object| is_ours(object.as_ref(), owner) && is_as_wanted(object.as_ref(), wanted))
+    {
         return Ok(Standing::AsWanted(object));
     }
     let (api, name, object) = place::<K>(writer, wanted);

@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn reads_every_form_that_a_workload_states() {
-        let selector = parse("app=orders,tier in (web, api),env notin (dev),stage!=canary,!legacy,owner").expect("selector");
+        let selector =
+            parse("app=orders,tier in (web, api),env notin (dev),stage!=canary,!legacy,owner").expect("selector");
         let fits = [("app", "orders"), ("tier", "api"), ("env", "live"), ("stage", "main"), ("owner", "x")];
         assert!(selector.matches(&labels(&fits)));
         for (key, value) in [("app", "other"), ("tier", "db"), ("env", "dev"), ("stage", "canary"), ("legacy", "")] {

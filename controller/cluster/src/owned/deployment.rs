@@ -15,7 +15,7 @@ use kube::core::Status;
 use presale_crds::{Probes, ShopServiceSpec};
 use serde_json::{Value, json};
 
-use super::{Applied, MANAGED_BY, SERVICE_LABEL, Standing, dry_run, frame, labels, stand, write};
+use super::{Applied, SERVICE_LABEL, Standing, dry_run, frame, labels, stand, write};
 use crate::merge::merge;
 use crate::replicas_owner::owned_by;
 use crate::write::{MANAGER, Writer};
@@ -168,6 +168,7 @@ fn in_our_terms(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MANAGED_BY;
     use super::*;
 
     fn manifest_of(spec: Value) -> Value {
