@@ -68,7 +68,7 @@ start_all() {
   wait_for kube-controller-manager 60 kubectl get serviceaccount default # before that every pod is refused
   wait_for kube-scheduler 60 curl -fksS https://127.0.0.1:10259/healthz
   wait_for coredns 60 curl -fsS http://127.0.0.1:8053/health
-  wait_for metrics-server 60 curl -fksS https://$NODE_IP:4443/readyz
+  wait_for metrics-server 60 curl -fksS https://$NODE_IP:4443/livez # its first figures follow after two scrapes, 30 s
   inputs >"$RUN/up"
 }
 
@@ -81,7 +81,8 @@ report() {
     id=$(running "$name") || continue
     printf '  %-24s process %-8s %4d MiB\n' "$name" "$id" $(($(awk '/VmRSS/ { print $2 }' "/proc/$id/status") / 1024))
   done
-  echo "  audit log  $VAR/log/audit.log"
+  echo "  pods 10.244.0.0/16, services 10.96.0.0/16, NodePorts on 127.0.0.1; kubectl top has figures 30 s after the start"
+  echo "  audit log $VAR/log/audit.log"
   echo "export KUBECONFIG=$ADMIN"
 }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Lists the Debian packages that are missing for what you name, then installs them.
+# Lists the Debian packages that are missing for what you name, then installs them; all of it if you name nothing.
 #
 #   packages.sh ground     what one node of Kubernetes needs
 #   packages.sh tests      what the tests without a node need
@@ -30,7 +30,7 @@ require_rust() {
 
 main() {
   local set package missing=()
-  [ $# -gt 0 ] || { sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
+  [ $# -gt 0 ] || set -- ground tests
   command -v dpkg-query >/dev/null || { say "packages: this is not Debian; install yourself: $(for set in "$@"; do packages_of "$set"; done | xargs)"; exit 1; }
   for set in "$@"; do
     [ "$set" != tests ] || require_rust
