@@ -25,11 +25,12 @@ fn lints_without_a_warning() -> anyhow::Result<()> {
 async fn every_rendered_manifest_and_example_is_valid() -> anyhow::Result<()> {
     let server = ApiServer::shared().await?;
     let schemas = Schemas::of(server).await?;
+    for namespace in ["presale-system", "shop"] {
+        kubectl(server, &["create", "namespace", namespace], "")?;
+    }
     for values in [None, Some(EVERYTHING), Some(ONE_NAMESPACE)] {
         let rendered = render(values)?;
         schemas.check(&rendered)?;
-        let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: presale-system}\n";
-        kubectl(server, &["apply", "-f", "-"], namespace)?;
         kubectl(server, &["apply", "--dry-run=server", "-f", "-"], &without_service_monitor(&rendered))?;
     }
     let mut examples = 0;
@@ -47,14 +48,19 @@ async fn every_rendered_manifest_and_example_is_valid() -> anyhow::Result<()> {
 async fn the_schemas_find_a_misspelt_field() -> anyhow::Result<()> {
     let schemas = Schemas::of(ApiServer::shared().await?).await?;
     let bad = render(None)?.replace("readOnlyRootFilesystem", "readonlyRootFilesystem");
-    let refused = schemas.check(&bad).expect_err("Kubernetes has no such field").to_string();
+    let refused = schemas.check(&bad).expect_err("Kubernetes has no such field");
+    let refused = format!("{refused:#}");
     assert!(refused.contains("readonlyRootFilesystem"), "{refused}");
     Ok(())
 }
 
 /// The kind of another operator, which no API server knows by itself.
 fn without_service_monitor(rendered: &str) -> String {
-    rendered.split("\n---").filter(|document| !document.contains("kind: ServiceMonitor")).collect::<Vec<_>>().join("\n---")
+    rendered
+        .split("\n---")
+        .filter(|document| !document.contains("kind: ServiceMonitor"))
+        .collect::<Vec<_>>()
+        .join("\n---")
 }
 
 #[test]
@@ -89,7 +95,7 @@ fn bad_values_are_refused_by_name() {
         ("rbac.adopt[0].resource=rollouts", "apiGroup"),
     ] {
         let refused = helm(&["template", "presale", &chart(), "--set", value]);
-        let said = refused.expect_err(&format!("{value} was taken")).to_string();
+        let said = format!("{:#}", refused.expect_err(&format!("{value} was taken")));
         assert!(said.contains(words), "{value}: {said}");
     }
 }
@@ -97,7 +103,9 @@ fn bad_values_are_refused_by_name() {
 #[test]
 fn the_notes_say_what_to_do_next() -> anyhow::Result<()> {
     let notes = helm(&["install", "presale", &chart(), "--namespace", "presale-system", "--dry-run=client"])?;
-    for words in ["kubectl -n presale-system rollout status deployment/presale", "It has no Prometheus", "kubectl delete crd"] {
+    for words in
+        ["kubectl -n presale-system rollout status deployment/presale", "It has no Prometheus", "kubectl delete crd"]
+    {
         assert!(notes.contains(words), "{words:?} is missing in {notes}");
     }
     Ok(())
@@ -115,7 +123,16 @@ async fn uninstalling_leaves_crds_and_services_and_takes_the_rest() -> anyhow::R
     kubectl(&server, &["wait", "--for=condition=Established", "crd/shopservices.presale.dev", "--timeout=30s"], "")?;
     let example = std::fs::read_to_string(root().join("deploy/examples/adopt-a-deployment.yaml"))?;
     kubectl(&server, &["apply", "-f", "-"], &example)?;
-    let ours = ["get", "deployments,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets,clusterroles,clusterrolebindings", "-n", "presale-system", "-l", "app.kubernetes.io/name=presale", "-o", "name"];
+    let ours = [
+        "get",
+        "deployments,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets,clusterroles,clusterrolebindings",
+        "-n",
+        "presale-system",
+        "-l",
+        "app.kubernetes.io/name=presale",
+        "-o",
+        "name",
+    ];
     let installed = kubectl(&server, &ours, "")?;
     assert!(installed.lines().count() >= 8, "{installed}");
     release("uninstall", &["--wait", "--timeout", "60s"])?;

@@ -11,7 +11,8 @@ use crate::manifests::{documents, render};
 type Right = (String, String, String);
 
 fn used(rules: &[Rule]) -> BTreeSet<Right> {
-    let of_rule = |rule: &Rule| rule.verbs.iter().map(|verb| right(rule.group, rule.resource, verb)).collect::<Vec<_>>();
+    let of_rule =
+        |rule: &Rule| rule.verbs.iter().map(|verb| right(rule.group, rule.resource, verb)).collect::<Vec<_>>();
     rules.iter().flat_map(of_rule).collect()
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Schemas {
 impl Schemas {
     /// Installs our CRDs on the server and writes the schemas of all kinds that it serves.
     pub(crate) async fn of(server: &ApiServer) -> anyhow::Result<Self> {
-        kubectl(server, &["apply", "-f", &root().join("crds").display().to_string()], "")?;
+        kubectl(server, &["apply", "--server-side", "-f", &root().join("crds").display().to_string()], "")?;
         let mut definitions = published(server).await?;
         for definition in definitions.as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
             tighten(definition);
@@ -30,7 +30,10 @@ impl Schemas {
         let schemas = Self { folder: tempfile::tempdir()? };
         for (name, definition) in definitions.as_object().into_iter().flatten() {
             for kind in definition["x-kubernetes-group-version-kind"].as_array().into_iter().flatten() {
-                std::fs::write(schemas.path(kind), json!({"$ref": format!("definitions.json#/definitions/{name}")}).to_string())?;
+                std::fs::write(
+                    schemas.path(kind),
+                    json!({"$ref": format!("definitions.json#/definitions/{name}")}).to_string(),
+                )?;
             }
         }
         let all = json!({ "definitions": definitions });
@@ -61,7 +64,10 @@ async fn published(server: &ApiServer) -> anyhow::Result<Value> {
     for _ in 0..60 {
         let document: Value = serde_json::from_str(&kubectl(server, &["get", "--raw", "/openapi/v2"], "")?)?;
         let definitions = &document["definitions"];
-        if ["ShopService", "PromotionEvent"].iter().all(|kind| definitions[format!("dev.presale.v1alpha1.{kind}")].is_object()) {
+        if ["ShopService", "PromotionEvent"]
+            .iter()
+            .all(|kind| definitions[format!("dev.presale.v1alpha1.{kind}")].is_object())
+        {
             return Ok(definitions.clone());
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
