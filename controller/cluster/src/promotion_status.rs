@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    fn event(occurrences: serde_json::Value) -> PromotionEvent {
+    fn event(occurrences: &serde_json::Value) -> PromotionEvent {
         serde_json::from_value(json!({"apiVersion": "presale.dev/v1alpha1", "kind": "PromotionEvent",
             "metadata": {"name": "bf", "namespace": "shop", "generation": 3},
             "spec": {"kind": "FlashSale", "targets": [{"service": "pay"}],
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_plan_outlives_a_round_that_knows_no_facts() {
-        let status = status(&event(remembered_plan()), "2026-11-27T20:10:00Z", vec![]);
+        let status = status(&event(&remembered_plan()), "2026-11-27T20:10:00Z", vec![]);
         let starts: Vec<_> = status.occurrences.iter().map(|o| o.start.0.to_string()).collect();
         assert_eq!(
             starts,
@@ -234,13 +234,13 @@ mod tests {
     #[test]
     fn what_was_observed_is_written_once() {
         let uplift = presale_models::ObservedUplift { mean: 3.456_78, sd: 0.05, censored: false };
-        let first = status(&event(remembered_plan()), "2026-11-27T21:30:00Z", vec![("pay".to_owned(), uplift)]);
+        let first = status(&event(&remembered_plan()), "2026-11-27T21:30:00Z", vec![("pay".to_owned(), uplift)]);
         let seen = &first.occurrences[1].observed_uplift;
         assert_eq!((seen.len(), seen[0].mean.0.as_str()), (1, "3.457"));
-        let mut after = event(json!([]));
+        let mut after = event(&json!([]));
         after.status = Some(first.clone());
         let second = status(&after, "2026-11-27T21:31:00Z", vec![]);
         assert!(!is_due(Some(&first), &second), "{second:?}");
-        assert!(is_due(event(remembered_plan()).status.as_ref(), &first));
+        assert!(is_due(event(&remembered_plan()).status.as_ref(), &first));
     }
 }

@@ -34,7 +34,7 @@ pub struct SeenHands(Arc<Mutex<HashMap<String, HandScale>>>);
 
 impl SeenHands {
     /// The hand that set the `replicas` of `target`; `None` where we did, or where the count is known to be older than
-    /// `since` (when this target or its ShopService was made): what stood there before is a beginning, not an
+    /// `since` (when this target or its `ShopService` was made): what stood there before is a beginning, not an
     /// intervention. `now` is when it counts as seen.
     pub fn look(
         &self,

@@ -271,6 +271,10 @@ mod tests {
         assert!(due(|s| s.conditions[0].status = "False".to_owned()));
         assert!(due(|s| s.ready_replicas = Some(3)));
         assert!(due(|s| s.promotion = Some("black-friday (Scheduled)".to_owned())));
+    }
+
+    #[test]
+    fn a_forecast_that_moves_by_a_tenth_is_told() {
         let peak = |s: &mut ShopServiceStatus, p95: &str| {
             s.forecast.as_mut().expect("forecast").peak.as_mut().expect("peak").p95 = Quantity(p95.to_owned());
         };

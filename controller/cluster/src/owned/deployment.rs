@@ -43,22 +43,18 @@ pub(super) async fn apply(
         return Ok(Applied::Unchanged(object));
     }
     let made: Deployment = dry_run(writer, &wanted).await.map_err(as_template_error)?;
-    let created = match standing {
-        Standing::Differs(live) => {
-            if owned_by(live.managed_fields(), MANAGER) {
-                let current = live.spec.as_ref().and_then(|spec| spec.replicas).and_then(|n| u32::try_from(n).ok());
-                scale(writer, &target, current.unwrap_or(at_birth)).await?;
-            }
-            false
+    let created = matches!(standing, Standing::Absent);
+    if let Standing::Differs(live) = standing {
+        if owned_by(live.managed_fields(), MANAGER) {
+            let current = live.spec.as_ref().and_then(|spec| spec.replicas).and_then(|n| u32::try_from(n).ok());
+            scale(writer, &target, current.unwrap_or(at_birth)).await?;
         }
-        _ => {
-            let mut born = wanted.clone();
-            merge(&mut born, json!({"spec": {"replicas": at_birth}}));
-            write::<Deployment>(writer, &born, &made).await.map_err(as_template_error)?;
-            scale(writer, &target, at_birth).await?;
-            true
-        }
-    };
+    } else {
+        let mut born = wanted.clone();
+        merge(&mut born, json!({"spec": {"replicas": at_birth}}));
+        write::<Deployment>(writer, &born, &made).await.map_err(as_template_error)?;
+        scale(writer, &target, at_birth).await?;
+    }
     let object = write(writer, &wanted, &made).await.map_err(as_template_error)?;
     Ok(if created { Applied::Created(object) } else { Applied::Changed(object) })
 }

@@ -26,7 +26,7 @@ use tokio::sync::OnceCell;
 /// Group whose members hold the rights of the table.
 const GROUP: &str = "presale-operators";
 /// How long anything may take: the machine may be busy.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 static PREPARED: OnceCell<()> = OnceCell::const_new();
 
@@ -81,7 +81,7 @@ impl Ground {
         Ok(self.api().create(&PostParams::default(), &object).await?)
     }
 
-    /// People create a ShopService, and the caches see it.
+    /// People create a `ShopService`, and the caches see it.
     pub(crate) async fn shop(&self, name: &str, spec: Value) -> anyhow::Result<ShopService> {
         let object = json!({"apiVersion": "presale.dev/v1alpha1", "kind": "ShopService",
             "metadata": {"name": name}, "spec": spec});
@@ -93,7 +93,7 @@ impl Ground {
         Ok(shop)
     }
 
-    /// A ShopService as it is now.
+    /// A `ShopService` as it is now.
     pub(crate) async fn read(&self, name: &str) -> anyhow::Result<ShopService> {
         Ok(self.api().get(name).await?)
     }
@@ -201,9 +201,9 @@ async fn prepare(people: Client) -> anyhow::Result<()> {
         await_condition(crds.clone(), &name, is_crd_established()).await?;
     }
     let rule = |rule: &presale_cluster::rbac::Rule| json!({"apiGroups": [rule.group], "resources": [rule.resource], "verbs": rule.verbs});
-    let rules: Vec<_> = RULES.iter().chain(OWN_NAMESPACE).map(rule).collect();
-    let role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": GROUP}, "rules": rules}))?;
-    Api::all(people.clone()).create(&PostParams::default(), &role).await?;
+    let granted: Vec<_> = RULES.iter().chain(OWN_NAMESPACE).map(rule).collect();
+    let operators: ClusterRole = serde_json::from_value(json!({"metadata": {"name": GROUP}, "rules": granted}))?;
+    Api::all(people.clone()).create(&PostParams::default(), &operators).await?;
     let binding: ClusterRoleBinding = serde_json::from_value(json!({"metadata": {"name": GROUP},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": GROUP},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": GROUP}]}))?;
