@@ -44,6 +44,7 @@ async fn a_namesake_of_the_pod_that_was_meant_stays() -> anyhow::Result<()> {
         .await?;
     let pods = ground.api::<Pod>().list(&ListParams::default()).await?.items;
     let (name, uid) = (pods[0].name_any(), pods[0].uid().unwrap_or_default());
+    ground.make_ready(&name).await?; // of a pending pod, the server tries for ten seconds to evict the namesake
     let other = "00000000-0000-0000-0000-000000000000";
     assert_eq!(evict(&ground.writer, &ground.namespace, &name, other).await?, Evicted::Gone);
     assert!(ground.api::<Pod>().get(&name).await?.metadata.deletion_timestamp.is_none());
