@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use presale_cluster::convert::{self, Defaults, ServiceSpec};
-use presale_cluster::{Error, Events, Kinds, Stores, Writer};
+use presale_cluster::{Error, Events, Kinds, Leadership, Stores, Writer};
 use presale_crds::ShopService;
 use presale_metrics::Metrics;
 use presale_prometheus::{Prometheus, ServiceKey};
@@ -14,6 +14,7 @@ use crate::config::RunConfig;
 use crate::forecasts::Forecasts;
 use crate::ledger::Ledger;
 use crate::log::TraceIds;
+use crate::promotions::Promotions;
 use crate::services::Services;
 
 /// The running operator.
@@ -28,6 +29,8 @@ pub(crate) struct Operator {
     pub(crate) stores: Stores,
     /// Kinds that were looked up.
     pub(crate) kinds: Kinds,
+    /// Whether this process may write.
+    pub(crate) leadership: Leadership,
     /// The gate for writes.
     pub(crate) writer: Writer,
     /// Events.
@@ -36,6 +39,8 @@ pub(crate) struct Operator {
     pub(crate) prometheus: Option<Prometheus>,
     /// What is known of each service between two decisions.
     pub(crate) services: Services,
+    /// What promotions ask of services.
+    pub(crate) promotions: Promotions,
     /// Trained models and their forecasts.
     pub(crate) forecasts: Forecasts,
     /// The record of decisions.
@@ -57,8 +62,14 @@ impl Operator {
     /// # Errors
     /// [`Error::Field`] for what the schema could not refuse.
     pub(crate) fn spec(&self, shop: &ShopService) -> Result<ServiceSpec, Error> {
-        let learned = self.services.with(&key_of(shop), |service| service.capacity_p50());
+        let learned = self.services.with(&key_of(shop), |service| service.learning.capacity().map(|c| c.p50));
         convert::service(shop, &self.defaults, learned)
+    }
+
+    /// Decision → Ready pod: declared, else learned, else assumed.
+    pub(crate) fn lead_time(&self, key: &ServiceKey, spec: &ServiceSpec, now: Timestamp) -> SignedDuration {
+        let learned = || self.services.with(key, |service| service.learning.lead_time(&service.pods, now).p95);
+        spec.lead_time.unwrap_or_else(learned)
     }
 
     /// Every service in the cache.

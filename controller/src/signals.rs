@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
+use presale_models::series::StepError;
 use presale_models::{Reading, Sample, Series};
 use presale_planner::Saturation;
 use presale_prometheus::ServiceReadings;
@@ -66,10 +67,11 @@ impl Signals {
     }
 
     /// The recent past.
-    pub(crate) fn recent(&self) -> Series {
-        let samples: Vec<Sample> = self.recent.iter().copied().collect();
-        let empty = || Series::new(self.start, SignedDuration::from_secs(1), Vec::new());
-        Series::new(self.start, self.step, samples).or_else(|_| empty()).unwrap_or_else(|_| unreachable_series())
+    ///
+    /// # Errors
+    /// [`StepError`] where the tick is not above zero.
+    pub(crate) fn recent(&self) -> Result<Series, StepError> {
+        Series::new(self.start, self.step, self.recent.iter().copied().collect())
     }
 
     /// Whether what runs cannot serve its load.
@@ -136,4 +138,63 @@ impl Signals {
 pub(crate) fn floor(at: Timestamp, step: SignedDuration) -> Timestamp {
     let seconds = step.as_secs().max(1);
     Timestamp::from_second(at.as_second().div_euclid(seconds) * seconds).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn readings(load: f64, latency: f64, second: i64) -> ServiceReadings {
+        let at = at(second);
+        ServiceReadings {
+            load: Reading::Fresh { value: load, at },
+            error_ratio: Reading::Zero { at },
+            latency: Reading::Fresh { value: latency, at },
+        }
+    }
+
+    #[test]
+    fn a_tick_that_was_missed_is_missing_and_not_zero() {
+        let mut signals = Signals::new(SignedDuration::from_secs(15));
+        signals.take(at(0), readings(10.0, 0.1, 0), None);
+        signals.take(at(46), readings(12.0, 0.1, 46), None);
+        let recent = signals.recent().unwrap();
+        let expected = [Sample::Value(10.0), Sample::Missing, Sample::Missing, Sample::Value(12.0)];
+        assert_eq!((recent.start(), recent.samples()), (at(0), &expected[..]));
+    }
+
+    #[test]
+    fn half_an_hour_is_kept_and_a_clock_set_back_starts_anew() {
+        let mut signals = Signals::new(SignedDuration::from_secs(15));
+        for tick in 0..400 {
+            signals.take(at(tick * 15), readings(1.0, 0.1, 0), None);
+        }
+        let recent = signals.recent().unwrap();
+        assert_eq!((recent.len(), recent.end()), (120, at(400 * 15)));
+        signals.take(at(-3_600), readings(1.0, 0.1, 0), None);
+        assert_eq!(signals.recent().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn too_slow_counts_from_when_it_began_and_makes_demand_a_lower_bound() {
+        let mut signals = Signals::new(SignedDuration::from_secs(15));
+        signals.take(at(0), readings(10.0, 0.3, 0), Some(0.25));
+        signals.take(at(15), readings(10.0, 0.4, 15), Some(0.25));
+        assert_eq!(signals.saturation(Some(0.25)).over_since, Some(at(0)));
+        assert_eq!(signals.sample(), Sample::Censored(10.0));
+        signals.take(at(30), readings(10.0, 0.1, 30), Some(0.25));
+        assert_eq!(signals.saturation(Some(0.25)).over_since, None);
+    }
+
+    #[test]
+    fn each_minute_ends_once() {
+        let mut signals = Signals::new(SignedDuration::from_secs(15));
+        assert_eq!(signals.ended_minute(at(61)), Some(at(0)));
+        assert_eq!(signals.ended_minute(at(76)), None);
+        assert_eq!(signals.ended_minute(at(120)), Some(at(60)));
+    }
 }
