@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 pub(crate) mod completion;
 pub(crate) mod exit;
 pub(crate) mod output;
+pub(crate) mod run;
 pub(crate) mod version;
 
 /// Scales a shop ahead of its rush: the operator, and the commands that show and steer it.
@@ -24,6 +25,8 @@ pub(crate) struct Cli {
 /// What can be asked.
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Run the operator
+    Run(Box<run::Args>),
     /// Print versions of this program and of the API server
     Version(version::Args),
     /// Print a completion script for a shell
@@ -34,6 +37,7 @@ impl Cli {
     /// Runs the command.
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
+            Command::Run(args) => run::run(*args).await,
             Command::Version(args) => version::run(args).await,
             Command::Completion(args) => completion::run(&args),
         }

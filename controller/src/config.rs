@@ -88,8 +88,18 @@ impl RunConfig {
     /// One line per setting, secrets left out; printed once at the start.
     pub(crate) fn describe(&self) -> Vec<(&'static str, String)> {
         let Self {
-            watch_namespace, listen, data_dir, tick, concurrency, ledger_bytes, log, stop_timeout, prometheus,
-            lease, training, defaults,
+            watch_namespace,
+            listen,
+            data_dir,
+            tick,
+            concurrency,
+            ledger_bytes,
+            log,
+            stop_timeout,
+            prometheus,
+            lease,
+            training,
+            defaults,
         } = self;
         let mut lines = vec![
             ("watch-namespace", watch_namespace.clone().unwrap_or_else(|| "(all)".to_owned())),

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::operator::Operator;
-use crate::{error_policy, reconcile, reconcile_promotion};
+use crate::{error_policy, reconcile};
 
 /// A burst of changes to one object is one round.
 const DEBOUNCE: Duration = Duration::from_millis(300);
@@ -35,27 +35,21 @@ pub(crate) async fn shops(
     // A status that we write changes neither generation nor annotations, and so wakes nobody.
     let spec = || predicates::generation.combine(predicates::annotations).combine(predicates::labels);
     let (of_deployment, of_autoscaler) = (stores.clone(), stores.clone());
-    let services = Controller::for_stream(wakes.shops.predicate_filter(spec(), predicates::Config::default()), stores.shops.clone())
-        .with_config(config())
-        .watches_stream(wakes.deployments, move |deployment| by_deployment(&of_deployment, &deployment))
-        .watches_stream(wakes.pods, |pod| by_pod(&pod))
-        .watches_stream(wakes.autoscalers, move |autoscaler| by_autoscaler(&of_autoscaler, &autoscaler))
-        .owns_stream(wakes.services)
-        .owns_stream(wakes.accounts)
-        .owns_stream(wakes.budgets)
-        .reconcile_on(woken)
-        .graceful_shutdown_on(stop.clone().cancelled_owned())
-        .run(reconcile::reconcile, error_policy::policy, Arc::clone(&operator))
-        .for_each(|_told| std::future::ready(()));
-    let filtered = wakes.promotions.predicate_filter(
-        predicates::generation.combine(predicates::annotations),
-        predicates::Config::default(),
-    );
-    let promotions = Controller::for_stream(filtered, stores.promotions.clone())
-        .with_config(config())
-        .graceful_shutdown_on(stop.cancelled_owned())
-        .run(reconcile_promotion::reconcile, error_policy::policy, Arc::clone(&operator))
-        .for_each(|_told| std::future::ready(()));
+    let services = Controller::for_stream(
+        wakes.shops.predicate_filter(spec(), predicates::Config::default()),
+        stores.shops.clone(),
+    )
+    .with_config(config())
+    .watches_stream(wakes.deployments, move |deployment| by_deployment(&of_deployment, &deployment))
+    .watches_stream(wakes.pods, |pod| by_pod(&pod))
+    .watches_stream(wakes.autoscalers, move |autoscaler| by_autoscaler(&of_autoscaler, &autoscaler))
+    .owns_stream(wakes.services)
+    .owns_stream(wakes.accounts)
+    .owns_stream(wakes.budgets)
+    .reconcile_on(woken)
+    .graceful_shutdown_on(stop.cancelled_owned())
+    .run(reconcile::reconcile, error_policy::policy, Arc::clone(&operator))
+    .for_each(|_told| std::future::ready(()));
     let filled = async {
         match stores.filled().await {
             Ok(()) => operator.readiness.caches_filled(),
@@ -63,8 +57,9 @@ pub(crate) async fn shops(
         }
         std::future::pending::<()>().await;
     };
-    let both = futures::future::join(services, promotions);
-    futures::future::select(both.boxed(), filled.boxed()).await;
+    let promotions = wakes.promotions.for_each(|_seen| std::future::ready(()));
+    let rest = futures::future::join(promotions, filled);
+    futures::future::select(services.boxed(), rest.boxed()).await;
 }
 
 /// The service that owns a Deployment, or that adopted it.

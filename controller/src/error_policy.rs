@@ -58,7 +58,11 @@ pub(crate) async fn tell(operator: &Operator, shop: &ShopService, failed: &Faile
 }
 
 /// When to try again.
-pub(crate) fn policy<K: Resource<DynamicType = ()>>(_object: Arc<K>, failed: &Failed, operator: Arc<Operator>) -> Action {
+pub(crate) fn policy<K: Resource<DynamicType = ()>>(
+    _object: Arc<K>,
+    failed: &Failed,
+    operator: Arc<Operator>,
+) -> Action {
     let kind = if K::kind(&()) == "ShopService" { "ShopService" } else { "PromotionEvent" };
     operator.metrics.errors.get_or_create(&ErrorLabels { kind, reason: failed.reason() }).inc();
     tracing::warn!(error = %failed, reason = failed.reason(), kind, "a round failed");

@@ -121,6 +121,15 @@ impl Forecasts {
         self.trained(key, |trained| trained.band(now, horizon)).flatten()
     }
 
+    /// Why there is no model, a stable word; `trained` where there is one.
+    pub(crate) fn reason(&self, key: &ServiceKey) -> &'static str {
+        self.slots(|slots| match slots.get(key) {
+            None => "untrained",
+            Some(Slot::Without(reason)) => reason,
+            Some(Slot::With(_)) => "trained",
+        })
+    }
+
     /// The forecast that was last shown, as it was made.
     pub(crate) fn shown_band(&self, key: &ServiceKey) -> Option<QuantileForecast> {
         self.trained(key, |trained| trained.band.clone()).flatten()
@@ -238,9 +247,5 @@ fn peak(band: &QuantileForecast) -> Option<ForecastPeak> {
         }
     }
     let (row, value) = highest?;
-    Some(ForecastPeak {
-        p50: Quantity::rounded(p50)?,
-        p95: Quantity::rounded(value)?,
-        at: Time(band.time_of(row)),
-    })
+    Some(ForecastPeak { p50: Quantity::rounded(p50)?, p95: Quantity::rounded(value)?, at: Time(band.time_of(row)) })
 }

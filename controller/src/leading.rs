@@ -8,9 +8,9 @@ use jiff::SignedDuration;
 use presale_planner::Memory;
 use tokio_util::sync::CancellationToken;
 
+use crate::measure;
 use crate::model_store::ModelStore;
 use crate::operator::{Operator, key_of};
-use crate::measure;
 
 /// How often it is looked for services that are gone.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -87,10 +87,4 @@ async fn sweep(operator: &Operator) {
             tracing::warn!(%error, "files of a service that is gone remain");
         }
     }
-    let events = operator.stores.promotions.state();
-    operator.promotions.retain(|namespace, name| {
-        events.iter().any(|event| {
-            event.metadata.namespace.as_deref() == Some(namespace) && event.metadata.name.as_deref() == Some(name)
-        })
-    });
 }

@@ -117,8 +117,7 @@ impl Learning {
             let stuck = pod.waiting.as_deref().is_some_and(|why| why != "ContainerCreating");
             pod.ready_since.is_none() && pod.restarts == 0 && pod.node.is_some() && !stuck
         };
-        let ages: Vec<SignedDuration> =
-            pods.iter().filter(starts).map(|pod| now.duration_since(pod.created)).collect();
+        let ages: Vec<SignedDuration> = pods.iter().filter(starts).map(|pod| now.duration_since(pod.created)).collect();
         let estimate = self.lead.p95(&ages);
         let seconds = (estimate.p95.as_secs() + GRID - 1) / GRID * GRID;
         LeadTimeEstimate { p95: SignedDuration::from_secs(seconds), ..estimate }
@@ -130,9 +129,8 @@ impl Learning {
         let capacity = self.capacity().filter(|c| c.source != CapacitySource::Declared);
         let learned = Learned {
             lead_time: lead.learned.then(|| DurationText(format!("{}s", lead.p95.as_secs()))),
-            requests_per_replica: capacity.and_then(|c| {
-                Some(LearnedRequests { p10: Quantity::rounded(c.p10)?, p50: Quantity::rounded(c.p50)? })
-            }),
+            requests_per_replica: capacity
+                .and_then(|c| Some(LearnedRequests { p10: Quantity::rounded(c.p10)?, p50: Quantity::rounded(c.p50)? })),
             image: self.image.clone(),
         };
         (learned.lead_time.is_some() || learned.requests_per_replica.is_some()).then_some(learned)

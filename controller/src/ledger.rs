@@ -147,9 +147,7 @@ fn failure(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Le
 mod tests {
     use jiff::SignedDuration;
     use presale_models::{Level, Reading, Series};
-    use presale_planner::{
-        Behavior, ForecastInput, Mode, Policy, ReplicaCounts, Saturation, Select, Trust, decide,
-    };
+    use presale_planner::{Behavior, ForecastInput, Mode, Policy, ReplicaCounts, Saturation, Select, Trust, decide};
 
     use super::*;
 

@@ -1,6 +1,27 @@
 //! `presale`, the operator and its command line: parses the arguments, runs one command, exits with its code.
 
+mod admin;
 mod cli;
+mod config;
+mod controllers;
+mod error_policy;
+mod forecasts;
+mod health;
+mod leading;
+mod learning;
+mod ledger;
+mod log;
+mod measure;
+mod model_store;
+mod operator;
+mod readiness;
+mod reconcile;
+mod run;
+mod services;
+mod signals;
+mod tick;
+mod trainer;
+mod views;
 
 use std::process::ExitCode;
 

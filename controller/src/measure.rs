@@ -2,9 +2,7 @@
 
 use std::future::Future;
 
-use presale_metrics::{
-    DecisionLabels, FloorLabels, LevelLabels, ReadingLabels, ServiceLabels, StageLabels, Timer,
-};
+use presale_metrics::{DecisionLabels, FloorLabels, LevelLabels, ReadingLabels, ServiceLabels, StageLabels, Timer};
 use presale_models::{LEVELS, Level, Reading};
 use presale_planner::{Decision, ForecastInput, PlanInput};
 use presale_prometheus::ServiceKey;
@@ -12,8 +10,7 @@ use presale_prometheus::ServiceKey;
 use crate::operator::Operator;
 
 /// Levels that are exported, with their labels.
-const SHOWN: [(Level, &str); 4] =
-    [(LEVELS[0], "0.025"), (LEVELS[2], "0.5"), (LEVELS[5], "0.95"), (LEVELS[6], "0.975")];
+const SHOWN: [(Level, &str); 4] = [(LEVELS[0], "0.025"), (LEVELS[2], "0.5"), (LEVELS[5], "0.95"), (LEVELS[6], "0.975")];
 
 /// Times one stage.
 pub(crate) fn stage<T>(operator: &Operator, stage: &'static str, job: impl FnOnce() -> T) -> T {
@@ -84,7 +81,8 @@ pub(crate) fn forget(operator: &Operator, key: &ServiceKey) {
     for family in [&metrics.forecast_trusted, &metrics.trained, &metrics.sick_pods] {
         family.remove(&labels);
     }
-    for family in [&metrics.load, &metrics.lead_time, &metrics.signal_age, &metrics.forecast_wql, &metrics.forecast_coverage]
+    for family in
+        [&metrics.load, &metrics.lead_time, &metrics.signal_age, &metrics.forecast_wql, &metrics.forecast_coverage]
     {
         family.remove(&labels);
     }

@@ -14,7 +14,7 @@ use crate::config::RunConfig;
 use crate::forecasts::Forecasts;
 use crate::ledger::Ledger;
 use crate::log::TraceIds;
-use crate::promotions::Promotions;
+use crate::readiness::Readiness;
 use crate::services::Services;
 
 /// The running operator.
@@ -39,14 +39,14 @@ pub(crate) struct Operator {
     pub(crate) prometheus: Option<Prometheus>,
     /// What is known of each service between two decisions.
     pub(crate) services: Services,
-    /// What promotions ask of services.
-    pub(crate) promotions: Promotions,
     /// Trained models and their forecasts.
     pub(crate) forecasts: Forecasts,
     /// The record of decisions.
     pub(crate) ledger: Ledger,
     /// The operator's own metrics.
     pub(crate) metrics: Metrics,
+    /// What is needed and whether it is there.
+    pub(crate) readiness: Readiness,
     /// Ids that tie log lines together.
     pub(crate) trace_ids: TraceIds,
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use presale_cluster::convert::ServiceSpec;
-use presale_cluster::{Error, Notice, Observed, Report, Target, apply_owned, observe, scale, shop_status, write_shop_status};
+use presale_cluster::{
+    Error, Notice, Observed, Report, Target, apply_owned, observe, scale, shop_status, write_shop_status,
+};
 use presale_crds::ShopService;
 use presale_models::series::StepError;
 use presale_planner::{Decision, Outcome, PlanInput, decide};
@@ -114,7 +116,6 @@ impl Round<'_> {
         let lead_time = operator.lead_time(key, spec, *now);
         let limit = spec.latency.map(|latency| latency.max.as_secs_f64());
         let forecast = operator.forecasts.input(key, *now, lead_time);
-        let promotions = operator.promotions.floors(key);
         operator.services.with(key, |service| {
             let capacity = service.learning.capacity();
             Ok(PlanInput {
@@ -128,7 +129,7 @@ impl Round<'_> {
                 capacity_p10: capacity.map(|c| c.p10),
                 capacity_p50: capacity.map(|c| c.p50),
                 lead_time,
-                promotions,
+                promotions: Vec::new(),
                 history: service.memory.history.clone(),
                 changes: service.memory.changes.clone(),
                 hand_scaled: observed.hand_scaled.as_ref().map(Into::into),
@@ -164,7 +165,7 @@ impl Round<'_> {
     ) -> Result<(), Failed> {
         let Self { shop, key, spec, operator, now } = self;
         measure::decision(operator, key, input, decision);
-        let (learned, health) = operator.services.with(key, |service| (service.learned(*now), service.health.status()));
+        let learned = operator.services.with(key, |service| service.learned(*now));
         let status = shop_status(&Report {
             shop,
             input,
@@ -173,8 +174,8 @@ impl Round<'_> {
             failure,
             forecast: operator.forecasts.status(key, *now, spec),
             learned,
-            promotion: operator.promotions.shown(key),
-            health,
+            promotion: None,
+            health: None,
             time_zone: &spec.time_zone,
         });
         measure::timed(operator, "report", write_shop_status(&operator.writer, shop, &status)).await?;

@@ -18,7 +18,6 @@ use crate::forecasts::Forecasts;
 use crate::ledger::Ledger;
 use crate::log::{self, TraceIds};
 use crate::operator::Operator;
-use crate::promotions::Promotions;
 use crate::readiness::Readiness;
 use crate::services::Services;
 use crate::{admin, controllers, health, leading, readiness, tick, trainer};
@@ -51,7 +50,6 @@ pub(crate) async fn run(config: RunConfig) -> anyhow::Result<ExitCode> {
         writer,
         prometheus: config.prometheus.convert().map(Prometheus::new).transpose()?,
         services: Services::new(config.tick),
-        promotions: Promotions::default(),
         forecasts: Forecasts::default(),
         ledger: Ledger::new(&config.data_dir, config.ledger_bytes),
         metrics,

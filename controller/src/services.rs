@@ -9,8 +9,8 @@ use presale_crds::Learned;
 use presale_planner::{Decision, Memory};
 use presale_prometheus::ServiceKey;
 
-use crate::ledger::Record;
 use crate::learning::{Learning, ReplicaFacts};
+use crate::ledger::Record;
 use crate::signals::Signals;
 
 /// How often a decision is recorded although nothing changed.
@@ -34,12 +34,10 @@ pub(crate) struct Service {
     pub(crate) pods: Vec<PodFacts>,
     /// Lead time and capacity.
     pub(crate) learning: Learning,
-    /// Verdict over its pods.
-    pub(crate) health: crate::health::Watch,
     /// The last decision and what it rested on.
     pub(crate) last: Option<Arc<Record>>,
-    /// When a decision was last recorded in the ledger.
-    pub(crate) recorded: Option<Timestamp>,
+    recorded: Option<Timestamp>,
+    learned_at: Option<Timestamp>,
 }
 
 impl Services {
@@ -72,9 +70,9 @@ impl Service {
             memory: Memory::default(),
             pods: Vec::new(),
             learning: Learning::new(tick),
-            health: crate::health::Watch::default(),
             last: None,
             recorded: None,
+            learned_at: None,
         }
     }
 
@@ -91,6 +89,15 @@ impl Service {
     pub(crate) fn see(&mut self, observed: &Observed, facts: &ReplicaFacts, now: Timestamp) {
         self.learning.see(observed, facts, now);
         self.pods.clone_from(&observed.pods);
+    }
+
+    /// Learns from one look at the pods, at most once a minute; `cpu` is cores per pod.
+    pub(crate) fn learn(&mut self, now: Timestamp, cpu: Option<f64>) {
+        let minute = SignedDuration::from_mins(1);
+        if self.learned_at.is_none_or(|at| now.duration_since(at) >= minute) {
+            self.learned_at = Some(now);
+            self.learning.minute(now, &self.signals, cpu);
+        }
     }
 
     /// Remembers a decision; says whether it belongs into the ledger: it differs from the last, or some time has passed.

@@ -24,11 +24,7 @@ const BACKFILL: SignedDuration = SignedDuration::from_mins(30);
 const LATENCY: Level = LEVELS[7];
 
 /// Looks, and wakes every service, until stopped.
-pub(crate) async fn run(
-    operator: Arc<Operator>,
-    wake: mpsc::Sender<ObjectRef<ShopService>>,
-    stop: CancellationToken,
-) {
+pub(crate) async fn run(operator: Arc<Operator>, wake: mpsc::Sender<ObjectRef<ShopService>>, stop: CancellationToken) {
     let mut every = tokio::time::interval(unsigned(operator.tick()));
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(every.tick()).await.is_some() {
@@ -109,10 +105,8 @@ fn source_of(signal: &SignalSpec) -> Source {
         SignalSpec::Preset(SignalSource::OpenTelemetry) => Source::OpenTelemetry,
         SignalSpec::Preset(SignalSource::IngressNginx) => Source::IngressNginx,
         SignalSpec::Preset(SignalSource::PresaleGateway) => Source::PresaleGateway,
-        SignalSpec::Query { load, errors, latency } => Source::Custom {
-            query: load.clone(),
-            errors_query: errors.clone(),
-            latency_query: latency.clone(),
-        },
+        SignalSpec::Query { load, errors, latency } => {
+            Source::Custom { query: load.clone(), errors_query: errors.clone(), latency_query: latency.clone() }
+        }
     }
 }

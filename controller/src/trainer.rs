@@ -175,7 +175,8 @@ impl Trainer {
         let interval = self.operator.config.training.training_interval;
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
-        let share = SignedDuration::from_secs(interval.as_secs() / 8 * i64::try_from(hasher.finish() % 64).unwrap_or(0) / 64);
+        let share =
+            SignedDuration::from_secs(interval.as_secs() / 8 * i64::try_from(hasher.finish() % 64).unwrap_or(0) / 64);
         trained.saturating_add(interval).and_then(|due| due.checked_sub(share)).unwrap_or(now)
     }
 

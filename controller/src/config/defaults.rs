@@ -41,8 +41,14 @@ impl DefaultsConfig {
     /// As the conversion of a `ShopService` takes them.
     pub(crate) fn convert(&self) -> Defaults {
         let Self {
-            default_mode, default_tier, default_source, default_trust, default_horizon, default_lookback,
-            default_time_zone, default_hand_hold,
+            default_mode,
+            default_tier,
+            default_source,
+            default_trust,
+            default_horizon,
+            default_lookback,
+            default_time_zone,
+            default_hand_hold,
         } = self;
         Defaults {
             mode: *default_mode,
@@ -79,4 +85,3 @@ fn at_least_an_hour(text: &str) -> Result<SignedDuration, String> {
 fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     T::deserialize(StrDeserializer::<WordError>::new(text)).map_err(|error| error.to_string())
 }
-

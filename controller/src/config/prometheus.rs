@@ -22,7 +22,12 @@ pub(crate) struct PrometheusConfig {
     #[arg(long, env = "PRESALE_PROMETHEUS_CA_FILE", value_name = "FILE")]
     pub(crate) prometheus_ca_file: Option<PathBuf>,
     /// Extra header "Name: value" for every query, such as a tenant's; may be repeated
-    #[arg(long = "prometheus-header", env = "PRESALE_PROMETHEUS_HEADERS", value_delimiter = '\n', value_name = "HEADER")]
+    #[arg(
+        long = "prometheus-header",
+        env = "PRESALE_PROMETHEUS_HEADERS",
+        value_delimiter = '\n',
+        value_name = "HEADER"
+    )]
     pub(crate) prometheus_headers: Vec<Header>,
     /// Longest time for one query
     #[arg(long, env = "PRESALE_PROMETHEUS_TIMEOUT", default_value = "10s", value_parser = at_least_a_second, value_name = "DURATION")]
@@ -48,8 +53,16 @@ impl PrometheusConfig {
     /// As the adapter takes it; `None` where there is no Prometheus.
     pub(crate) fn convert(&self) -> Option<presale_prometheus::PrometheusConfig> {
         let Self {
-            prometheus_url, prometheus_token_file, prometheus_ca_file, prometheus_headers, prometheus_timeout,
-            rate_window, stale_after, namespace_label, service_label, pod_label,
+            prometheus_url,
+            prometheus_token_file,
+            prometheus_ca_file,
+            prometheus_headers,
+            prometheus_timeout,
+            rate_window,
+            stale_after,
+            namespace_label,
+            service_label,
+            pod_label,
         } = self;
         Some(presale_prometheus::PrometheusConfig {
             bearer_token_file: prometheus_token_file.clone(),
@@ -69,8 +82,16 @@ impl PrometheusConfig {
 
     pub(super) fn describe(&self) -> Vec<(&'static str, String)> {
         let Self {
-            prometheus_url, prometheus_token_file, prometheus_ca_file, prometheus_headers, prometheus_timeout,
-            rate_window, stale_after, namespace_label, service_label, pod_label,
+            prometheus_url,
+            prometheus_token_file,
+            prometheus_ca_file,
+            prometheus_headers,
+            prometheus_timeout,
+            rate_window,
+            stale_after,
+            namespace_label,
+            service_label,
+            pod_label,
         } = self;
         let path = |file: &Option<PathBuf>| file.as_ref().map_or("(none)".to_owned(), |p| p.display().to_string());
         vec![
@@ -126,4 +147,3 @@ fn without_password(url: &str) -> String {
         _ => url.to_owned(),
     }
 }
-
