@@ -7,9 +7,16 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub(crate) mod completion;
+pub(crate) mod doctor;
 pub(crate) mod exit;
+pub(crate) mod explain;
+pub(crate) mod forecast;
 pub(crate) mod output;
+pub(crate) mod pin;
+pub(crate) mod promo;
+pub(crate) mod reach;
 pub(crate) mod run;
+pub(crate) mod top;
 pub(crate) mod version;
 
 /// Scales a shop ahead of its rush: the operator, and the commands that show and steer it.
@@ -27,6 +34,20 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the operator
     Run(Box<run::Args>),
+    /// Check everything that the operator needs, and say how to cure what is wrong
+    Doctor(doctor::Args),
+    /// Watch the services: replicas, load, forecast, promotions
+    Top(top::Args),
+    /// Explain why a service has the replicas it has
+    Explain(explain::Args),
+    /// Show the load that is expected of a service
+    Forecast(forecast::Args),
+    /// Hold a service at a number of replicas
+    Pin(pin::Args),
+    /// Let go of a pinned service
+    Unpin(pin::UnpinArgs),
+    /// Plan promotions: create, list, plan, approve, cancel
+    Promo(promo::Args),
     /// Print versions of this program and of the API server
     Version(version::Args),
     /// Print a completion script for a shell
@@ -38,6 +59,13 @@ impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Run(args) => run::run(*args).await,
+            Command::Doctor(args) => doctor::run(args).await,
+            Command::Top(args) => top::run(args).await,
+            Command::Explain(args) => explain::run(args).await,
+            Command::Forecast(args) => forecast::run(args).await,
+            Command::Pin(args) => pin::run(args).await,
+            Command::Unpin(args) => pin::unpin(args).await,
+            Command::Promo(args) => promo::run(args).await,
             Command::Version(args) => version::run(args).await,
             Command::Completion(args) => completion::run(&args),
         }
