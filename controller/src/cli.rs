@@ -6,10 +6,19 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) mod cluster;
 pub(crate) mod completion;
+pub(crate) mod doctor;
 pub(crate) mod exit;
+pub(crate) mod explain;
+pub(crate) mod forecast;
+pub(crate) mod operator_address;
 pub(crate) mod output;
+pub(crate) mod pin;
+pub(crate) mod promo;
 pub(crate) mod run;
+pub(crate) mod sparkline;
+pub(crate) mod top;
 pub(crate) mod version;
 
 /// Scales a shop ahead of its rush: the operator, and the commands that show and steer it.
@@ -27,6 +36,20 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the operator
     Run(Box<run::Args>),
+    /// Show every service: replicas, load, forecast, promotions
+    Top(top::Args),
+    /// Say why a service has the replicas it has
+    Explain(explain::Args),
+    /// Show what load is expected
+    Forecast(forecast::Args),
+    /// Fix the replicas of a service
+    Pin(pin::PinArgs),
+    /// Let a pinned service be scaled again
+    Unpin(pin::UnpinArgs),
+    /// Plan a rush, see its plan, approve it, end it
+    Promo(promo::Args),
+    /// Check what Presale needs, each failure with its cure
+    Doctor(doctor::Args),
     /// Print versions of this program and of the API server
     Version(version::Args),
     /// Print a completion script for a shell
@@ -38,6 +61,13 @@ impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Run(args) => run::run(*args).await,
+            Command::Top(args) => top::run(args).await,
+            Command::Explain(args) => explain::run(args).await,
+            Command::Forecast(args) => forecast::run(args).await,
+            Command::Pin(args) => pin::pin(args).await,
+            Command::Unpin(args) => pin::unpin(args).await,
+            Command::Promo(args) => promo::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Version(args) => version::run(args).await,
             Command::Completion(args) => completion::run(&args),
         }
