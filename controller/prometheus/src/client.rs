@@ -49,6 +49,11 @@ impl Client {
     /// Reads the CA file and prepares connections; opens none.
     pub(crate) fn new(config: PrometheusConfig) -> Result<Self, QueryError> {
         let refused = |problem: String| QueryError::Client { url: config.url.clone(), problem };
+        let hint = "an address such as http://prometheus:9090 would pass";
+        let url = reqwest::Url::parse(&config.url).map_err(|e| refused(format!("{e}: {hint}")))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(refused(format!("its scheme is {:?}: {hint}", url.scheme())));
+        }
         let mut builder = reqwest::Client::builder()
             .connect_timeout(config.timeout)
             .redirect(reqwest::redirect::Policy::none()) // a redirect must not carry the token elsewhere
@@ -61,8 +66,7 @@ impl Client {
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(|e| refused(e.to_string()))?;
-        let http = http::Client::from(client, &config.url)
-            .map_err(|e| refused(format!("{e}: an address such as http://prometheus:9090 would pass")))?;
+        let http = http::Client::from(client, &config.url).map_err(|e| refused(format!("{e}: {hint}")))?;
         let mut headers = HeaderMap::new();
         for (name, value) in &config.headers {
             let name = HeaderName::try_from(name).map_err(|e| refused(format!("header {name:?}: {e}")))?;
