@@ -194,7 +194,9 @@ mod tests {
         let (door, _metrics) = door(1, 8);
         let _held = door.admit(Priority::Normal).await.unwrap();
         let mut queue = Vec::new();
-        for (priority, room) in [(Priority::Low, 2), (Priority::Normal, 2), (Priority::High, 2), (Priority::Critical, 2)] {
+        for (priority, room) in
+            [(Priority::Low, 2), (Priority::Normal, 2), (Priority::High, 2), (Priority::Critical, 2)]
+        {
             for _ in 0..room {
                 let door = door.clone();
                 queue.push(tokio::spawn(async move { door.admit(priority).await }));

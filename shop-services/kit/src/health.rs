@@ -137,10 +137,7 @@ mod tests {
         health.depends_on("clock", std::future::pending);
         assert!(health.ready().await.unwrap_err().contains("starting"));
         health.enter(Phase::Serving);
-        assert_eq!(
-            health.ready().await.unwrap_err(),
-            "database: connection refused; clock: no answer within 1000 ms"
-        );
+        assert_eq!(health.ready().await.unwrap_err(), "database: connection refused; clock: no answer within 1000 ms");
         assert!(metrics.render().unwrap().contains("shop_ready 0"));
     }
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::admin;
 use crate::admission::{Admission, Limits};
 use crate::config::ServerConfig;
 use crate::guard::{Guard, PriorityOf, guard};
@@ -21,7 +22,6 @@ use crate::health::{Health, Phase};
 use crate::problem::Problem;
 use crate::process::ThisProcess;
 use crate::server::{self, Drained, Ending};
-use crate::admin;
 
 /// What a service stands on while it runs.
 #[derive(Debug)]

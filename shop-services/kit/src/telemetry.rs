@@ -82,8 +82,7 @@ impl Telemetry {
 }
 
 fn provider(service: &'static str, endpoint: Option<&str>) -> Result<SdkTracerProvider, TelemetryError> {
-    let builder =
-        SdkTracerProvider::builder().with_resource(Resource::builder().with_service_name(service).build());
+    let builder = SdkTracerProvider::builder().with_resource(Resource::builder().with_service_name(service).build());
     let Some(endpoint) = endpoint else { return Ok(builder.build()) };
     let url = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     let exporter = opentelemetry_otlp::SpanExporter::builder()

@@ -325,7 +325,6 @@ fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &Metric, value: f64) -> Resu
     gauge.encode(encoder.encode_descriptor(name.registered_name(), name.help, None, gauge.metric_type())?)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

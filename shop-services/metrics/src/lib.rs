@@ -4,7 +4,7 @@ pub mod families;
 pub mod names;
 
 pub use families::{
-    Admission, Build, Database, DatabaseOperation, HttpServer, Lifecycle, Offered, PoolState, Process, Rejected, Request,
-    ShopMetrics,
+    Admission, Build, Database, DatabaseOperation, HttpServer, Lifecycle, Offered, PoolState, Process, Rejected,
+    Request, ShopMetrics,
 };
 pub use names::{Kind, Metric};

@@ -130,7 +130,8 @@ pub const DRAIN_DURATION: Metric = metric(
     "Time since the stop signal while the service drains; absent before",
 );
 /// 1 when `/readyz` answered 200 last, else 0.
-pub const READY: Metric = metric("shop_ready", Kind::Gauge, "1", &[], "1 while the service is ready for traffic, else 0");
+pub const READY: Metric =
+    metric("shop_ready", Kind::Gauge, "1", &[], "1 while the service is ready for traffic, else 0");
 /// Always 1; joins errors and latency to a version.
 pub const BUILD_INFO: Metric =
     metric("shop_build_info", Kind::Gauge, "1", &["service_name", "version"], "Always 1; names the running version");
@@ -143,13 +144,8 @@ pub const DB_OPERATION_DURATION: Metric = metric(
     "Duration of database operations; error_type is empty on success",
 );
 /// Connections of the pool by state `idle` or `used`.
-pub const DB_CONNECTION_COUNT: Metric = metric(
-    "db_client_connection_count",
-    Kind::Gauge,
-    "connections",
-    &["state"],
-    "Open database connections by state",
-);
+pub const DB_CONNECTION_COUNT: Metric =
+    metric("db_client_connection_count", Kind::Gauge, "connections", &["state"], "Open database connections by state");
 /// Operations waiting for a connection now.
 pub const DB_CONNECTION_PENDING: Metric = metric(
     "db_client_connection_pending_requests",
@@ -167,13 +163,8 @@ pub const DB_CONNECTION_WAIT: Metric = metric(
     "Time operations waited for a database connection",
 );
 /// User and system CPU time of the process.
-pub const PROCESS_CPU: Metric = metric(
-    "process_cpu_seconds_total",
-    Kind::Counter,
-    "seconds",
-    &[],
-    "User and system CPU time spent by the process",
-);
+pub const PROCESS_CPU: Metric =
+    metric("process_cpu_seconds_total", Kind::Counter, "seconds", &[], "User and system CPU time spent by the process");
 /// Resident memory of the process.
 pub const PROCESS_MEMORY: Metric =
     metric("process_resident_memory_bytes", Kind::Gauge, "bytes", &[], "Resident memory of the process");
