@@ -89,7 +89,7 @@ impl Client {
         for (name, value) in self.headers().await? {
             request = request.header(name, value);
         }
-        let data = self.within_deadline(query, async { self.read(query, request.post_raw().await).await }).await?;
+        let data = self.within_deadline(query, || request.clone().post_raw()).await?;
         match data {
             http::response::Data::Vector(series) => series
                 .into_iter()
@@ -112,7 +112,7 @@ impl Client {
         for (name, value) in self.headers().await? {
             request = request.header(name, value);
         }
-        let data = self.within_deadline(query, async { self.read(query, request.post_raw().await).await }).await?;
+        let data = self.within_deadline(query, || request.clone().post_raw()).await?;
         let http::response::Data::Matrix(series) = data else {
             return Err(malformed(query, "a range query was answered without a matrix"));
         };
@@ -137,13 +137,21 @@ impl Client {
         Ok(headers)
     }
 
-    async fn within_deadline(
+    /// Sends and reads, once more where the connection broke: an idle one may have been closed by the server, and a query
+    /// changes nothing.
+    async fn within_deadline<F: Future<Output = Result<reqwest::Response, http::Error>>>(
         &self,
         query: &str,
-        answer: impl Future<Output = Result<http::response::Data, QueryError>>,
+        send: impl Fn() -> F,
     ) -> Result<http::response::Data, QueryError> {
         let limit = self.config.timeout;
         let late = |_| QueryError::Deadline { query: shortened(query), limit };
+        let answer = async {
+            match self.read(query, send().await).await {
+                Err(QueryError::Connection { .. }) => self.read(query, send().await).await,
+                outcome => outcome,
+            }
+        };
         tokio::time::timeout(limit, answer).await.map_err(late)?
     }
 
