@@ -86,7 +86,7 @@ fn signal_lost() -> Alert {
         expr: format!("{UNUSABLE} > 0.9"),
         hold: "5m",
         summary: "The load of {{ $labels.namespace }}/{{ $labels.service }} cannot be read",
-        meaning: "For ten minutes nearly every reading of the load was stale, partial, empty, no number or an error.",
+        meaning: "For minutes nearly every reading of the load was stale, partial, empty, no number or an error.",
         impact: "The service is scaled by its forecast and its promotions only, and is never made smaller.",
         diagnosis: &[
             "kubectl presale doctor",

@@ -14,11 +14,8 @@ pub(crate) fn text(path: &'static str) -> Result<String, RenderError> {
 }
 
 fn json() -> Value {
-    let drawn: Vec<Value> = panels()
-        .iter()
-        .enumerate()
-        .map(|(i, panel)| panel.json(i + 1, (12 * (i % 2), 8 * (i / 2))))
-        .collect();
+    let drawn: Vec<Value> =
+        panels().iter().enumerate().map(|(i, panel)| panel.json(i + 1, (12 * (i % 2), 8 * (i / 2)))).collect();
     json!({
         "uid": "presale-service",
         "title": "Presale / Service",

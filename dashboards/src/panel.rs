@@ -82,9 +82,15 @@ impl Panel {
 
     fn custom(&self) -> Value {
         match self.look {
-            Look::Lines | Look::Band => json!({"drawStyle": "line", "lineWidth": 2, "fillOpacity": 0, "spanNulls": false}),
-            Look::Steps => json!({"drawStyle": "line", "lineInterpolation": "stepAfter", "lineWidth": 2, "fillOpacity": 0}),
-            Look::Bars => json!({"drawStyle": "bars", "fillOpacity": 70, "lineWidth": 0, "stacking": {"mode": "normal"}}),
+            Look::Lines | Look::Band => {
+                json!({"drawStyle": "line", "lineWidth": 2, "fillOpacity": 0, "spanNulls": false})
+            }
+            Look::Steps => {
+                json!({"drawStyle": "line", "lineInterpolation": "stepAfter", "lineWidth": 2, "fillOpacity": 0})
+            }
+            Look::Bars => {
+                json!({"drawStyle": "bars", "fillOpacity": 70, "lineWidth": 0, "stacking": {"mode": "normal"}})
+            }
             Look::States => json!({"fillOpacity": 70, "lineWidth": 0}),
         }
     }

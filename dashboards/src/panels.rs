@@ -166,8 +166,7 @@ fn capacity() -> Panel {
 }
 
 fn readings() -> Panel {
-    let states =
-        format!("sum by (state) (rate({}[$__rate_interval]))", this(presale::READINGS, "signal=\"load\""));
+    let states = format!("sum by (state) (rate({}[$__rate_interval]))", this(presale::READINGS, "signal=\"load\""));
     Panel {
         title: "Readings of the load by state",
         description: "Only Fresh and Zero may lower replicas; anything else holds them.",
@@ -207,10 +206,8 @@ fn admission() -> Panel {
 }
 
 fn stages() -> Panel {
-    let p95 = format!(
-        "histogram_quantile(0.95, sum by (stage, le) (rate({}_bucket[$__rate_interval])))",
-        presale::STAGE
-    );
+    let p95 =
+        format!("histogram_quantile(0.95, sum by (stage, le) (rate({}_bucket[$__rate_interval])))", presale::STAGE);
     Panel {
         title: "The operator's own pace",
         description: "Duration that 95 of 100 runs of each stage stay below, over all services.",

@@ -40,7 +40,10 @@ pub fn recordings() -> Vec<Recording> {
         recording(OFFERED, format!("sum {by} (rate({offered}[1m]))")),
         recording(FAILED_5M, failed("5m")),
         recording(FAILED_1H, failed("1h")),
-        recording(P99, format!("histogram_quantile(0.99, sum by (namespace, service, le) (rate({duration}_bucket[1m])))")),
+        recording(
+            P99,
+            format!("histogram_quantile(0.99, sum by (namespace, service, le) (rate({duration}_bucket[1m])))"),
+        ),
         recording(UNUSABLE, format!("({} or 0 * {}) / {}", load(",state!~\"Fresh|Zero\""), load(""), load(""))),
     ]
 }

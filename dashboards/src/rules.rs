@@ -10,8 +10,7 @@ const RUNBOOK: &str = "https://github.com/presale/presale/blob/main/dashboards/r
 
 /// The recording rules.
 pub(crate) fn recording(path: &'static str) -> Result<String, RenderError> {
-    let rules: Vec<Value> =
-        recordings().iter().map(|rule| json!({"record": rule.name, "expr": rule.expr})).collect();
+    let rules: Vec<Value> = recordings().iter().map(|rule| json!({"record": rule.name, "expr": rule.expr})).collect();
     file(path, "presale-recording", &rules)
 }
 

@@ -82,10 +82,20 @@ impl Client {
 
     /// An instant query at the server's own time; `lookback` overrides how old a sample may be to count as current.
     pub(crate) async fn instant(&self, query: &str, lookback: Option<Duration>) -> Result<Vec<Instant>, QueryError> {
-        let mut request = self.http.query(query).timeout(self.timeout_ms());
+        let mut request = self.http.query(query);
         if let Some(lookback) = lookback {
             request = request.query("lookback_delta", format!("{}ms", lookback.as_millis().max(1)));
         }
+        self.ask(query, request).await
+    }
+
+    /// An instant query as the server would have answered it at `at`, to the second.
+    pub(crate) async fn instant_at(&self, query: &str, at: Timestamp) -> Result<Vec<Instant>, QueryError> {
+        self.ask(query, self.http.query(query).at(at.as_second())).await
+    }
+
+    async fn ask(&self, query: &str, request: http::InstantQueryBuilder) -> Result<Vec<Instant>, QueryError> {
+        let mut request = request.timeout(self.timeout_ms());
         for (name, value) in self.headers().await? {
             request = request.header(name, value);
         }
