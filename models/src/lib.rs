@@ -9,9 +9,13 @@ pub mod artifact;
 pub mod forecaster;
 pub mod quantile;
 pub mod reading;
+pub mod score;
 pub mod series;
+pub mod service_model;
 
 pub use forecaster::{Fit, ForecastError, Predict, PredictRequest, Target};
 pub use quantile::{LEVELS, Level, QuantileForecast};
 pub use reading::Reading;
+pub use score::Scores;
 pub use series::{Sample, Series};
+pub use service_model::{EventWindow, ServiceModel, ServiceModelConfig};

@@ -18,7 +18,7 @@ pub struct Decision {
     pub message: String,
     /// Replicas in the target's spec.
     pub current: u32,
-    /// Replicas that the target shall have; equals `current` where nothing is to be written.
+    /// Replicas that the target should have, always within min and max; carried out only where `write` says so.
     pub desired: u32,
     /// What would be right without windows, limits, pins and modes; goes into the next input's `history`.
     pub recommendation: u32,

@@ -32,10 +32,12 @@ pub struct PlanInput {
     pub lead_time: SignedDuration,
     /// Floors and ceilings of promotions in force or near; any order.
     pub promotions: Vec<PromotionFloor>,
-    /// Wishes of the past decisions before stabilization, oldest first; at least the longest stabilization window.
+    /// Wishes of the past decisions before stabilization, oldest first. A window that they do not yet cover in full holds
+    /// the count, so an operator that just started lowers nothing at once. Kept by [`crate::Memory`].
     pub history: Vec<Recommendation>,
-    /// Changes of replicas that took effect, oldest first; at least the longest policy period of `behavior`.
-    pub changes: Vec<Recommendation>,
+    /// Changes of replicas that we wrote, oldest first; at least the longest policy period of `behavior`. Kept by
+    /// [`crate::Memory`].
+    pub changes: Vec<ReplicaChange>,
     /// A human scaled the target by hand and we hold it as a floor for a while.
     pub hand_scaled: Option<HandScaled>,
     /// Another owner writes the same target (a foreign HPA, an object that is not ours): its name.
@@ -92,6 +94,17 @@ pub struct Recommendation {
     pub at: Timestamp,
     /// How many.
     pub replicas: u32,
+}
+
+/// A change of replicas that took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaChange {
+    /// When.
+    pub at: Timestamp,
+    /// Replicas before.
+    pub from: u32,
+    /// Replicas after.
+    pub to: u32,
 }
 
 /// A human's `kubectl scale`, seen and respected.

@@ -3,14 +3,24 @@
 //! [`decide`] is total: it never fails and never panics. A missing forecast or metric is data for it. Forecast and
 //! promotion only raise the floor; only fresh, complete readings lower anything.
 
+mod course;
+mod decide;
 pub mod decision;
+mod facts;
+mod floors;
+mod guardrails;
 pub mod input;
+mod memory;
+mod next;
 pub mod policy;
 pub mod promotion;
 pub mod reason;
+mod report;
 
+pub use decide::decide;
 pub use decision::{Clamp, Decision, InputState, NextChange};
-pub use input::{ForecastInput, HandScaled, PlanInput, Recommendation, ReplicaCounts, Saturation};
-pub use policy::{Mode, Policy, Trust};
+pub use input::{ForecastInput, HandScaled, PlanInput, Recommendation, ReplicaChange, ReplicaCounts, Saturation};
+pub use memory::Memory;
+pub use policy::{Behavior, Mode, Policy, Select, StepLimit, Trust};
 pub use promotion::PromotionFloor;
 pub use reason::{Outcome, Reason};

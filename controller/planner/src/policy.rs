@@ -38,7 +38,7 @@ pub enum Mode {
     Auto,
     /// Decide, write nothing, show the decision in status.
     Recommend,
-    /// Forecast and score, act on the reactive net only.
+    /// Act on live load and promotions; the forecast is scored and shown, and does not act.
     Shadow,
     /// Hold everything.
     Paused,
@@ -58,8 +58,8 @@ pub enum Trust {
 /// One direction's rules, as `autoscaling/v2` means them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Behavior {
-    /// Going up: the lowest wish of this window wins; going down: the highest. `None` going down = as soon as the
-    /// forecast says that it is safe.
+    /// Going up: the lowest wish of this window wins; going down: the highest. `None` going up = no window; going down =
+    /// as soon as a trusted forecast says that it is safe, and ten minutes without one.
     pub stabilization: Option<SignedDuration>,
     /// Step limits; empty = none.
     pub limits: Vec<StepLimit>,

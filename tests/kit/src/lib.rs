@@ -1,1 +1,22 @@
-//! Handles on real parts for tests: ApiServer, Prometheus, Postgres, Node, Clock, ChaosProxy, AuditOracle.
+//! Handles on real parts for tests: each starts the real program on free ports and takes it away again.
+//!
+//! Nothing here imitates anything. A part that is not there fails the test with the command that builds or installs
+//! it. Every process ends when its handle is dropped and, through `setpriv --pdeathsig`, when the test process dies.
+
+mod api_server;
+mod assets;
+mod error;
+mod exporter;
+mod port;
+mod postgres;
+mod process;
+mod prometheus;
+mod ready;
+mod scratch;
+
+pub use api_server::{ApiServer, ApiServerOptions, DEPLOYMENT_CONTROLLERS};
+pub use assets::{debian_binary, tool};
+pub use error::KitError;
+pub use exporter::Exporter;
+pub use postgres::Postgres;
+pub use prometheus::{Prometheus, PrometheusOptions, ScrapeJob};

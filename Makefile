@@ -1,0 +1,38 @@
+# `make` lists what there is. Each part keeps its targets beside its code and is included below.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+export CARGO_TERM_PROGRESS_WHEN ?= auto
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: packages
+packages: ## Install the Debian packages that the tests need, after listing the missing ones
+	@tests/cluster/packages.sh
+
+.PHONY: test
+test: packages tools-test ## Everything that needs no node: unit, property, real apiserver, Prometheus, PostgreSQL
+	cargo test --workspace
+
+.PHONY: check
+check: ## Format, clippy, licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: cargo install cargo-deny --locked"; exit 1; fi
+
+.PHONY: generate
+generate: ## Rewrite every generated file (CRDs, dashboards, rules) from its source
+	UPDATE=1 cargo test -p workspace-tests --test drift
+
+.PHONY: clean
+clean: ## Remove build output (the tool cache stays)
+	cargo clean
+	rm -rf out
+
+-include tests/cluster/cluster.mk
+-include tests/demo/demo.mk
+-include tests/e2e/e2e.mk
+-include tests/chaos/chaos.mk
+-include controller/backtest/bench.mk

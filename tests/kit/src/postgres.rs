@@ -1,0 +1,168 @@
+//! A real PostgreSQL cluster in a temporary folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::process::{Launch, Process};
+use crate::{KitError, assets, port, ready, scratch};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A PostgreSQL server on a free loopback port; its superuser is `postgres`, without a password.
+///
+/// Run by root it runs as Debian's user `postgres`, for the server refuses root.
+///
+/// # Example
+/// ```no_run
+/// # async fn example() -> anyhow::Result<()> {
+/// let postgres = test_kit::Postgres::shared().await?; // one per test binary
+/// let url = postgres.database().await?;               // one empty database per test
+/// println!("{url}"); // postgres://postgres@127.0.0.1:PORT/test_1
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Postgres {
+    folder: PathBuf,
+    port: u16,
+    databases: AtomicU32,
+    process: Mutex<Process>,
+}
+
+static SHARED: OnceCell<Postgres> = OnceCell::const_new();
+
+impl Postgres {
+    /// The one server of this test binary.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn shared() -> Result<&'static Self, KitError> {
+        SHARED.get_or_try_init(Self::start).await
+    }
+
+    /// Makes a cluster and starts a server of its own; it ends when the handle is dropped.
+    ///
+    /// # Errors
+    /// [`KitError::Missing`] if the Debian package is not installed; [`KitError::Command`] if initdb fails;
+    /// [`KitError::Ended`] or [`KitError::NotReady`] with the log's end if the server would not start.
+    pub async fn start() -> Result<Self, KitError> {
+        let folder = scratch::folder("postgres")?;
+        let user = server_user()?;
+        if let Some(user) = user {
+            std::os::unix::fs::chown(
+                &folder,
+                Some(user_number("-u", user).await?),
+                Some(user_number("-g", user).await?),
+            )
+            .map_err(KitError::io(format!("give {} to {user}", folder.display())))?;
+        }
+        initialize(&folder, user).await?;
+        let (port, process) = match serve(&folder, user).await {
+            Err(KitError::Ended { .. }) => serve(&folder, user).await?, // somebody took the port: another one
+            outcome => outcome?,
+        };
+        Ok(Self { folder, port, databases: AtomicU32::new(0), process: Mutex::new(process) })
+    }
+
+    /// The connection URL of the superuser's database.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Creates an empty database for one test and returns its connection URL.
+    ///
+    /// # Errors
+    /// [`KitError::Command`] with what psql said.
+    pub async fn database(&self) -> Result<String, KitError> {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed) + 1);
+        psql(self.port, &format!("create database {name}")).await?;
+        Ok(format!("postgres://postgres@127.0.0.1:{}/{name}", self.port))
+    }
+
+    /// Kills the server as `kill -9` does; what was committed stays.
+    ///
+    /// # Errors
+    /// [`KitError::Io`] if the process cannot be killed.
+    pub async fn kill(&self) -> Result<(), KitError> {
+        self.process.lock().await.kill()
+    }
+
+    /// Starts the server again on the same port and data, after [`kill`](Self::kill).
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn revive(&self) -> Result<(), KitError> {
+        let mut process = self.process.lock().await;
+        process.kill()?;
+        *process = serve_on(self.port, &self.folder, server_user()?).await?;
+        Ok(())
+    }
+}
+
+/// `postgres` when the tests run as root, else nobody else.
+fn server_user() -> Result<Option<&'static str>, KitError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = std::fs::metadata("/proc/self").map_err(KitError::io("read who runs the tests from /proc/self"))?;
+    Ok((own.uid() == 0).then_some("postgres"))
+}
+
+async fn user_number(flag: &str, user: &str) -> Result<u32, KitError> {
+    let said = run(Command::new("id").args([flag, user])).await?;
+    said.trim().parse().map_err(|_| KitError::Answer { doing: format!("read the id of user {user}"), answer: said })
+}
+
+async fn initialize(folder: &Path, user: Option<&str>) -> Result<(), KitError> {
+    let initdb = assets::debian_binary("postgresql", "initdb")?;
+    let mut command = Command::new("setpriv");
+    if let Some(user) = user {
+        command.args(["--reuid", user, "--regid", user, "--init-groups"]);
+    }
+    command.arg("--").arg(initdb).arg("--pgdata").arg(folder.join("data")).current_dir(folder);
+    command.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
+    run(&mut command).await.map(drop)
+}
+
+async fn serve(folder: &Path, user: Option<&str>) -> Result<(u16, Process), KitError> {
+    let [port] = port::free()?;
+    Ok((port, serve_on(port, folder, user).await?))
+}
+
+async fn serve_on(port: u16, folder: &Path, user: Option<&str>) -> Result<Process, KitError> {
+    let settings = [
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("unix_socket_directories={}", folder.display()),
+        "max_connections=300".to_owned(),
+        "fsync=off".to_owned(),
+        "synchronous_commit=off".to_owned(),
+        "full_page_writes=off".to_owned(),
+    ];
+    let mut args = vec!["-D".to_owned(), folder.join("data").display().to_string(), format!("-p{port}")];
+    args.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
+    let program = assets::debian_binary("postgresql", "postgres")?;
+    let mut process = Process::start(Launch { name: "postgres", program: &program, args, folder, user })?;
+    ready::wait_for(&mut process, LIMIT, async || psql(port, "select 1").await.is_ok()).await?;
+    Ok(process)
+}
+
+async fn psql(port: u16, statement: &str) -> Result<String, KitError> {
+    let program = assets::debian_binary("postgresql", "psql")?;
+    let mut command = Command::new(program);
+    command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]);
+    command.args(["--host=127.0.0.1", "--username=postgres", "--dbname=postgres"]);
+    command.arg(format!("--port={port}")).args(["--command", statement]);
+    run(&mut command).await
+}
+
+async fn run(command: &mut Command) -> Result<String, KitError> {
+    let line = format!("{:?}", command.as_std());
+    let output = command.kill_on_drop(true).output().await.map_err(KitError::io(format!("run {line}")))?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if output.status.success() {
+        Ok(said)
+    } else {
+        Err(KitError::Command { command: line, status: output.status.to_string(), output: said })
+    }
+}

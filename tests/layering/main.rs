@@ -1,0 +1,124 @@
+//! The arrows between our crates: anything that is not listed here fails, so that the compiler's borders stay borders.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Every allowed edge, as `crate -> crates`. `ARCHITECTURE.md` repeats this table for people.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("presale-models", &[]),
+    ("presale-crds", &[]),
+    ("presale-metrics", &[]),
+    ("shop-contracts", &[]),
+    ("shop-metrics", &[]),
+    ("presale-planner", &["presale-models"]),
+    ("presale-prometheus", &["presale-models"]),
+    ("presale-backtest", &["presale-planner", "presale-models"]),
+    ("presale-cluster", &["presale-crds", "presale-planner", "presale-models"]),
+    (
+        "presale",
+        &[
+            "presale-models",
+            "presale-crds",
+            "presale-metrics",
+            "presale-planner",
+            "presale-prometheus",
+            "presale-backtest",
+            "presale-cluster",
+        ],
+    ),
+    ("presale-dashboards", &["presale-metrics", "shop-metrics"]),
+    ("shop-kit", &["shop-metrics"]),
+    ("shop-catalog", &["shop-kit", "shop-contracts", "shop-metrics"]),
+    ("shop", &["shop-kit", "shop-catalog"]),
+    ("loadgen", &["shop-contracts", "shop-metrics"]),
+    ("test-kit", &["presale-models"]),
+];
+
+/// Crates that nothing may depend on but tests.
+const LEAVES: &[&str] = &["test-kit", "workspace-tests"];
+
+/// Dependencies whose absence is what makes a crate pure.
+const ABSENT: &[(&str, &[&str])] = &[
+    ("presale-models", &["tokio", "kube", "reqwest", "axum"]),
+    ("presale-planner", &["tokio", "kube", "reqwest", "axum"]),
+    ("presale-backtest", &["tokio", "kube", "reqwest"]),
+    ("presale-crds", &["tokio", "reqwest"]),
+];
+
+/// Our crates' normal and build dependencies among each other, and the foreign names each declares.
+struct Edges {
+    ours: BTreeMap<String, BTreeSet<String>>,
+    declared: BTreeMap<String, BTreeSet<String>>,
+}
+
+fn read_workspace() -> Edges {
+    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata runs in the workspace");
+    let names: BTreeSet<String> = metadata.packages.iter().map(|p| p.name.to_string()).collect();
+    let mut edges = Edges { ours: BTreeMap::new(), declared: BTreeMap::new() };
+    for package in &metadata.packages {
+        let declared: BTreeSet<String> = package
+            .dependencies
+            .iter()
+            .filter(|d| d.kind != DependencyKind::Development)
+            .map(|d| d.name.clone())
+            .collect();
+        edges.ours.insert(package.name.to_string(), declared.intersection(&names).cloned().collect());
+        edges.declared.insert(package.name.to_string(), declared);
+    }
+    edges
+}
+
+fn violations(edges: &Edges) -> Vec<String> {
+    let allowed: BTreeMap<&str, BTreeSet<&str>> =
+        ARROWS.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
+    let mut found = Vec::new();
+    for (from, to) in &edges.ours {
+        if LEAVES.contains(&from.as_str()) && !allowed.contains_key(from.as_str()) {
+            continue;
+        }
+        let Some(permitted) = allowed.get(from.as_str()) else {
+            found.push(format!("{from} has no row in ARROWS: add it with its allowed edges"));
+            continue;
+        };
+        for target in to.iter().filter(|t| !permitted.contains(t.as_str())) {
+            found.push(format!(
+                "{from} -> {target} is no allowed arrow: move the code, or argue the arrow in ARCHITECTURE.md"
+            ));
+        }
+    }
+    for (name, absent) in ABSENT {
+        for dependency in edges.declared.get(*name).into_iter().flatten() {
+            if absent.contains(&dependency.as_str()) {
+                found.push(format!("{name} depends on {dependency}, whose absence is its promise"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_arrow_is_allowed() {
+    let found = violations(&read_workspace());
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_planted_arrow_is_found() {
+    let mut edges = read_workspace();
+    edges.ours.entry("presale-planner".into()).or_default().insert("presale-cluster".into());
+    edges.ours.entry("shop-unlisted".into()).or_default();
+    edges.declared.entry("presale-models".into()).or_default().insert("tokio".into());
+    let found = violations(&edges);
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[test]
+fn every_row_names_a_crate_that_exists() {
+    let edges = read_workspace();
+    for (from, to) in ARROWS {
+        for name in std::iter::once(from).chain(*to) {
+            assert!(edges.ours.contains_key(*name), "{name} in ARROWS is no crate of the workspace");
+        }
+    }
+}
