@@ -155,7 +155,7 @@ mod tests {
     use shop_metrics::{Build, ShopMetrics};
 
     fn door(concurrency: usize, queue: usize) -> (Admission, ShopMetrics) {
-        let metrics = ShopMetrics::new(Build { service_name: "test", version: "0" }, ThisProcess);
+        let metrics = ShopMetrics::new(&Build { service_name: "test", version: "0" }, ThisProcess);
         let limits = Limits { concurrency, queue, queue_timeout: Duration::from_secs(1) };
         (Admission::new(limits, metrics.admission.clone()), metrics)
     }

@@ -63,7 +63,7 @@ impl Kit {
     /// # Errors
     /// Where the admin address cannot be bound.
     pub async fn open(
-        build: Build,
+        build: &Build,
         config: ServerConfig,
         started: Instant,
         stop: CancellationToken,
