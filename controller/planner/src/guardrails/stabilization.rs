@@ -36,8 +36,12 @@ fn down_window(facts: &Facts<'_>) -> SignedDuration {
         .unwrap_or_else(|| if descent::foreseen(facts).is_some() { facts.lead.min(BLIND_WINDOW) } else { BLIND_WINDOW })
 }
 
+/// Wishes of the window. Wishes of the future (the clock was set back) are not in it.
 fn within(history: &[Recommendation], now: Timestamp, window: SignedDuration) -> impl Iterator<Item = u32> {
-    history.iter().filter(move |r| now.duration_since(r.at) < window).map(|r| r.replicas)
+    history
+        .iter()
+        .filter(move |r| (SignedDuration::ZERO..window).contains(&now.duration_since(r.at)))
+        .map(|r| r.replicas)
 }
 
 /// Whether the history reaches back over the whole window.

@@ -55,7 +55,10 @@ fn proposal(facts: &Facts<'_>, limit: StepLimit, direction: Direction) -> u32 {
 
 /// Replicas at the start of the period: what runs, less what was added, plus what was removed within it.
 fn period_start(current: u32, changes: &[ReplicaChange], now: Timestamp, period: SignedDuration) -> f64 {
-    let net: f64 =
-        changes.iter().filter(|c| now.duration_since(c.at) < period).map(|c| f64::from(c.to) - f64::from(c.from)).sum();
+    let net: f64 = changes
+        .iter()
+        .filter(|c| (SignedDuration::ZERO..period).contains(&now.duration_since(c.at)))
+        .map(|c| f64::from(c.to) - f64::from(c.from))
+        .sum();
     f64::from(current) - net
 }
