@@ -22,6 +22,9 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// Every priority, the least first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Normal, Self::High, Self::Critical];
+
     /// The metric label.
     pub const fn label(self) -> &'static str {
         match self {
@@ -109,6 +112,11 @@ impl Admission {
     pub fn new(limits: Limits, metrics: metrics::Admission) -> Self {
         let limits = Limits { concurrency: limits.concurrency.clamp(1, Semaphore::MAX_PERMITS), ..limits };
         metrics.set_limit(limits.concurrency);
+        for priority in Priority::ALL {
+            for reason in [Refusal::Shed, Refusal::WaitedTooLong] {
+                metrics.may_reject(&Rejected { reason: reason.label(), priority: priority.label() });
+            }
+        }
         Self { limits, places: Arc::new(Semaphore::new(limits.concurrency)), waiting: Arc::default(), metrics }
     }
 

@@ -152,7 +152,8 @@ async fn run(flags: RunFlags, now: Timestamp, stop: CancellationToken) -> anyhow
     };
     let plan = Plan {
         visitors: model.visitors(seconds(now), Some(seconds(now)))?,
-        assortment: Assortment::new(products.min(demo::PRODUCTS), skew).context("--products and --skew must be above 0")?,
+        assortment: Assortment::new(products.min(demo::PRODUCTS), skew)
+            .context("--products and --skew must be above 0")?,
         targets,
         duration: Duration::from_secs_f64(duration),
         timeout: Duration::from_secs_f64(timeout),

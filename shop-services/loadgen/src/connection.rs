@@ -38,15 +38,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome but `Ok`.
-    pub const FAILURES: [Self; 7] = [
-        Self::Status4xx,
-        Self::Shed,
-        Self::Status5xx,
-        Self::Connect,
-        Self::Timeout,
-        Self::Broken,
-        Self::OutOfFiles,
-    ];
+    pub const FAILURES: [Self; 7] =
+        [Self::Status4xx, Self::Shed, Self::Status5xx, Self::Connect, Self::Timeout, Self::Broken, Self::OutOfFiles];
 
     /// Name in records and metrics.
     pub const fn label(self) -> &'static str {

@@ -172,7 +172,10 @@ mod tests {
     fn the_past_is_the_same_whatever_the_step_and_the_number_of_workers() {
         let (fine, coarse) = (text(&past(60), 2), text(&past(300), 3));
         assert_eq!(text(&past(60), 1).0, fine.0);
-        for series in ["shop_requests_offered_total{route=\"/v1/products\"", "shop_requests_offered_total{route=\"/v1/products/{id}\""] {
+        for series in [
+            "shop_requests_offered_total{route=\"/v1/products\"",
+            "shop_requests_offered_total{route=\"/v1/products/{id}\"",
+        ] {
             assert_eq!(last_value(&fine.0, series), last_value(&coarse.0, series));
         }
         assert_eq!((fine.1.series, fine.1.samples), (4, 4 * (7 * 1440 + 1)));
@@ -185,7 +188,8 @@ mod tests {
         let mut totals = std::collections::BTreeMap::<i64, u64>::new();
         for line in text.lines().filter(|l| l.starts_with("shop_requests_offered_total")) {
             let mut fields = line.rsplit(' ');
-            let (at, value): (i64, u64) = (fields.next().unwrap().parse().unwrap(), fields.next().unwrap().parse().unwrap());
+            let (at, value): (i64, u64) =
+                (fields.next().unwrap().parse().unwrap(), fields.next().unwrap().parse().unwrap());
             *totals.entry(at).or_default() += value;
         }
         let between = |from: i64, to: i64| (totals[&to] - totals[&from]) as f64 / (to - from) as f64;

@@ -298,7 +298,10 @@ mod tests {
         let start = seconds(event.start);
         let model = RateModel { events: vec![event], ..flat(10.0) };
         let at = |s: f64| model.total(start + s).round();
-        assert_eq!([at(-1.0), at(10.0), at(20.0), at(199.0), at(230.0), at(261.0)], [10.0, 25.0, 40.0, 40.0, 25.0, 10.0]);
+        assert_eq!(
+            [at(-1.0), at(10.0), at(20.0), at(199.0), at(230.0), at(261.0)],
+            [10.0, 25.0, 40.0, 40.0, 25.0, 10.0]
+        );
         assert_eq!(at(86_400.0 + 60.0), 10.0);
     }
 

@@ -59,7 +59,9 @@ pub enum RunError {
     #[error("the records cannot be written")]
     Records(#[from] std::io::Error),
     /// Too many connections for this process.
-    #[error("this process has no file descriptors left: raise the limit, for example `ulimit -n 65536`, or lower --rate")]
+    #[error(
+        "this process has no file descriptors left: raise the limit, for example `ulimit -n 65536`, or lower --rate"
+    )]
     OutOfFiles,
 }
 

@@ -9,8 +9,13 @@ const WEEK: f64 = 7.0 * DAY;
 ///
 /// **Source**: solved from those five conditions; retail visits peak at 20–22 h with a trough at 03–05 h (Compete),
 /// peak over trough about 5.
-const DIURNAL: [f64; 5] =
-    [1.063_817_798_482_501, -0.008_155_854_761_057, -0.353_957_337_087_024, 0.128_026_346_756_442, -0.391_663_628_420_448];
+const DIURNAL: [f64; 5] = [
+    1.063_817_798_482_501,
+    -0.008_155_854_761_057,
+    -0.353_957_337_087_024,
+    0.128_026_346_756_442,
+    -0.391_663_628_420_448,
+];
 
 /// A level that follows hours, weekdays and a trend.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,14 +56,7 @@ const fn trend() -> f64 {
 impl Season {
     /// The recommended shape around `base` requests per second.
     pub fn recommended(base: f64) -> Self {
-        Self {
-            base,
-            daily: one(),
-            weekly: weekly(),
-            weekly_peak: weekly_peak(),
-            trend: trend(),
-            utc_offset_hours: 0.0,
-        }
+        Self { base, daily: one(), weekly: weekly(), weekly_peak: weekly_peak(), trend: trend(), utc_offset_hours: 0.0 }
     }
 
     /// Requests per second at `unix`; the trend is 1 at `anchor`.

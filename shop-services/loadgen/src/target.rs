@@ -62,12 +62,25 @@ mod tests {
 
     #[test]
     fn refuses_every_other_address_and_says_so() {
-        for text in ["http://10.0.0.1:80", "A=http://example.com:80", "http://localhost:80", "http://[::1]:80", "http://0.0.0.0:80"] {
+        for text in [
+            "http://10.0.0.1:80",
+            "A=http://example.com:80",
+            "http://localhost:80",
+            "http://[::1]:80",
+            "http://0.0.0.0:80",
+        ] {
             let error = text.parse::<Target>().unwrap_err();
             assert_eq!(error, TargetError::NotLoopback(text.to_owned()));
             assert!(error.to_string().contains("127.0.0.0/8"));
         }
-        for text in ["", "127.0.0.1:80", "https://127.0.0.1:80", "http://127.0.0.1", "http://a@127.0.0.1:80", "a b=http://127.0.0.1:1"] {
+        for text in [
+            "",
+            "127.0.0.1:80",
+            "https://127.0.0.1:80",
+            "http://127.0.0.1",
+            "http://a@127.0.0.1:80",
+            "a b=http://127.0.0.1:1",
+        ] {
             assert!(matches!(text.parse::<Target>(), Err(TargetError::Form(_))), "{text}");
         }
     }

@@ -154,6 +154,11 @@ impl Admission {
         self.offered.get_or_create(labels).inc();
     }
 
+    /// Shows a reason with 0 from the start, so that its first occurrence is an increase.
+    pub fn may_reject(&self, labels: &Rejected) {
+        drop(self.rejected.get_or_create(labels));
+    }
+
     /// A request was turned away.
     pub fn rejected(&self, labels: &Rejected) {
         self.rejected.get_or_create(labels).inc();

@@ -33,6 +33,9 @@ async fn many_that_start_at_once_on_an_empty_database_all_become_ready() -> anyh
 async fn readyz_names_the_database_while_it_is_away_and_recovers_by_itself() -> anyhow::Result<()> {
     let postgres = Postgres::start().await?;
     let catalog = start_on(&postgres.database().await?, &["--database-acquire-timeout=500ms"]).await?;
+    // The test server commits without waiting for the disk; what the migration wrote shall survive the kill.
+    let mut connection = PgConnection::connect(&catalog.database_url).await?;
+    sqlx::raw_sql("CHECKPOINT").execute(&mut connection).await?;
     postgres.kill().await?;
     sleep(Duration::from_millis(2_200)).await;
     let detail = catalog.get("/readyz").await.is_problem(503, "not-ready");

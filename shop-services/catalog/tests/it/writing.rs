@@ -109,16 +109,17 @@ async fn bad_bodies_are_client_errors() -> anyhow::Result<()> {
     let catalog = start_seeded(1).await?;
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     let big = format!(r#"{{"title": "{}"}}"#, "x".repeat(70_000));
-    let cases: [(&str, u16, &str); 9] = [
+    let cases: [(&str, u16, &str); 10] = [
         ("", 400, "bad-body"),
         ("{", 400, "bad-body"),
-        (&deep, 400, "bad-body"),
+        (&deep, 422, "bad-body"),
         (&big, 413, "bad-body"),
         (r#"{"title": "x"}"#, 422, "bad-body"),
         (&table("A-1").replace("\"title\"", "\"id\": 7, \"title\""), 422, "bad-body"),
         (&table("a-1"), 422, "invalid-field"),
         (&table("A-1").replace("Oak table", "\\u0000"), 422, "invalid-field"),
-        (&table("A-1").replace("\"tables\"", "\"no\\u0000where\""), 400, "unknown-category"),
+        (&table("A-1").replace("\"tables\"", "\"no\\u0000where\""), 422, "invalid-field"),
+        (&table("A-1").replace("\"tables\"", "\"nowhere\""), 400, "unknown-category"),
     ];
     for (body, status, slug) in cases {
         catalog.admin("POST", "/v1/products", None, body).await.is_problem(status, slug);
