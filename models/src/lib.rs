@@ -6,15 +6,32 @@
 //! Time is data here: every function that depends on it takes a [`jiff::Timestamp`].
 
 pub mod artifact;
+mod calendar;
+pub mod calibration;
 pub mod capacity;
+mod ensemble;
+mod event;
+mod expert;
 pub mod forecaster;
 mod gaussian;
+mod grid;
+mod head;
+pub mod holidays;
+mod ladder;
 pub mod lead_time;
+mod live;
+mod outlier;
+mod outlook;
+mod peak;
 pub mod quantile;
 pub mod reading;
 pub mod score;
+mod season;
 pub mod series;
 pub mod service_model;
+mod sorted;
+mod state;
+mod training;
 pub mod uplift;
 
 pub use capacity::{Capacity, CapacityConfig, CapacityEstimate, CapacityWindow};

@@ -1,10 +1,18 @@
 //! The one facade over the forecasting method: train on a past, observe live minutes, predict quantiles, state the trust.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{self, ArtifactError};
-use crate::score::{Scores, trust::Trust};
+use crate::event::{self, Effects};
+use crate::grid::{Grid, exp, log};
+use crate::ladder::Ladder;
+use crate::live::Live;
+use crate::outlook::Outlook;
+use crate::peak::Peak;
+use crate::score::Scores;
+use crate::training::Past;
 use crate::{ForecastError, LEVELS, PredictRequest, QuantileForecast, Sample, Series, Target};
 
 const DAY: i64 = 86_400;
@@ -37,18 +45,28 @@ pub struct EventWindow {
     pub known_from: Timestamp,
 }
 
+/// Steps of history that are learned from: 28 d at 5 min.
+const MOST: usize = 8064;
+/// Minutes of the recent past that are learned from: two days.
+const MOST_FINE: usize = 2880;
+/// Observed steps without which nothing can be said.
+const LEAST: usize = 12;
+/// Observed minutes without which the minutes get no horizons of their own.
+const LEAST_FINE: usize = 240;
+/// How far an origin may lie before the end of the data, for clocks that disagree a little.
+const SKEW: i64 = 60;
+
 /// A trained model of one service's load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceModel {
     config: ServiceModelConfig,
-    start: Timestamp,
-    step: SignedDuration,
-    values: Vec<f32>,
-    lag: usize,
-    residuals: [f64; LEVELS.len()],
-    building: (f64, u32),
-    data_until: Timestamp,
-    trust: Trust,
+    scale: f64,
+    coarse: Ladder,
+    fine: Option<Ladder>,
+    outlook: Outlook,
+    peak: Peak,
+    effects: Effects,
+    live: Live,
 }
 
 impl ServiceModel {
@@ -60,58 +78,57 @@ impl ServiceModel {
     pub fn train(
         history: &Series,
         recent: &Series,
-        _events: &[EventWindow],
+        events: &[EventWindow],
         config: &ServiceModelConfig,
     ) -> Result<Self, ForecastError> {
-        jiff::tz::TimeZone::get(&config.time_zone)
+        let zone = TimeZone::get(&config.time_zone)
             .map_err(|e| ForecastError::Request(format!("time zone {}: {e}", config.time_zone)))?;
-        let observed = history.samples().iter().filter(|s| s.value().is_some()).count();
-        if observed < 12 {
-            return Err(ForecastError::NotEnoughHistory { have: observed, need: 12 });
+        let grid = Grid::of(history, MOST);
+        if grid.observed() < LEAST {
+            return Err(ForecastError::NotEnoughHistory { have: grid.observed(), need: LEAST });
         }
-        let mut last = 0.0;
-        let values: Vec<f32> = history
-            .samples()
-            .iter()
-            .map(|s| {
-                last = s.value().unwrap_or(last);
-                #[expect(clippy::cast_possible_truncation, reason = "seven digits are more than a forecast has")]
-                let stored = last as f32;
-                stored
-            })
-            .collect();
-        let day = usize::try_from(DAY / history.step().as_secs().max(1)).unwrap_or(1).max(1);
-        let lag = [7 * day, day, 1].into_iter().find(|lag| values.len() >= 2 * lag).unwrap_or(1);
-        let mut model = Self {
-            config: config.clone(),
-            start: history.start(),
-            step: history.step(),
-            values,
-            lag,
-            residuals: [0.0; LEVELS.len()],
-            building: (0.0, 0),
-            data_until: history.end().max(recent.end()),
-            trust: Trust::default(),
-        };
-        model.learn_residuals();
-        Ok(model)
+        let scale = grid.scale;
+        let reach = usize::try_from(DAY / grid.step).unwrap_or(1).clamp(30, 288);
+        let masked = event::masked(&grid, events);
+        let past = Past::new(grid, reach, &masked, &zone, config.country.as_deref());
+        let (coarse, trials) = past.fit();
+        let minutes = Grid::scaled(recent, MOST_FINE, scale);
+        let steps = |d: SignedDuration| usize::try_from(d.as_secs() / minutes.step).unwrap_or(1);
+        let fine = (minutes.observed() >= LEAST_FINE && minutes.step < past.grid.step).then(|| {
+            let lead = steps(config.lead_time);
+            let mut rungs = vec![lead + 1, 2 * lead + 1, 3 * lead + 1, (6 * lead + 1).max(30)];
+            rungs.dedup();
+            past.fit_fine(&minutes, &rungs, steps(config.hold).max(1)).0
+        });
+        let mut live = Live::new(&coarse, scale);
+        for trial in trials {
+            let image = |row: [f64; LEVELS.len()]| row.map(|z| exp(z, scale));
+            live.trust.score(exp(trial.actual, scale), &image(trial.row), &image(trial.naive));
+        }
+        let (outlook, peak) = (past.outlook(), Peak::learn(&past.grid, &minutes));
+        let effects = Effects::learn(&past, events);
+        Ok(Self { config: config.clone(), scale, coarse, fine, outlook, peak, effects, live })
     }
 
-    /// Takes in one live minute. [`Sample::Missing`] and [`Sample::Censored`] freeze everything that is learned.
+    /// Takes in one live minute that starts at `at`. [`Sample::Missing`] and [`Sample::Censored`] freeze everything that is
+    /// learned; a minute that was seen already changes nothing.
     pub fn observe(&mut self, at: Timestamp, sample: Sample) {
-        let Sample::Value(value) = sample else { return };
-        if at < self.data_until {
-            return;
+        let z = sample.value().map_or(f64::NAN, |y| log(y, self.scale));
+        let at = at.as_second();
+        if let Some(fine) = &mut self.fine {
+            if at < fine.end {
+                return;
+            }
+            self.live.issue_fine(fine, &self.outlook, at);
+            while fine.end < at && at - fine.end <= DAY {
+                fine.observe(f64::NAN, &self.outlook);
+            }
+            fine.end = at;
+            fine.observe(z, &self.outlook);
+            self.live.mature_fine(fine, at, z);
         }
-        self.building.0 += value;
-        self.building.1 += 1;
-        self.data_until = at.saturating_add(SignedDuration::from_mins(1)).unwrap_or(Timestamp::MAX);
-        while self.grid_end() <= self.data_until.saturating_sub(self.step).unwrap_or(Timestamp::MIN) {
-            let mean = self.building.0 / f64::from(self.building.1.max(1));
-            #[expect(clippy::cast_possible_truncation, reason = "seven digits are more than a forecast has")]
-            self.values.push(mean as f32);
-            self.building = (0.0, 0);
-        }
+        let inside = self.effects.inside(at);
+        self.live.minute((at, sample.value()), &mut self.coarse, &self.outlook, inside);
     }
 
     /// Forecasts quantiles of the load's mean per row ([`Target::Point`]) or of its maximum over the time that a decision
@@ -120,41 +137,44 @@ impl ServiceModel {
     /// # Errors
     /// [`ForecastError::Request`] for a step ≤ 0, no rows or more than 100,000, or an origin before the end of the data.
     pub fn predict(&self, request: &PredictRequest) -> Result<QuantileForecast, ForecastError> {
-        if request.step <= SignedDuration::ZERO || request.steps == 0 || request.steps > 100_000 {
-            return Err(ForecastError::Request("a step above zero and 1..=100000 rows would pass".into()));
+        let refused = |what: String| Err(ForecastError::Request(what));
+        if request.step.as_secs() < 1 || request.steps == 0 || request.steps > 100_000 {
+            return refused("a step of whole seconds and 1..=100000 rows would pass".into());
         }
-        let (lead, hold) = match request.target {
-            Target::Point => (SignedDuration::ZERO, request.step),
-            Target::Maximum { lead_time, hold } => (lead_time, hold),
+        if request.origin.as_second() + SKEW < self.data_until().as_second() {
+            return refused(format!("origin {} lies before the end of the data {}", request.origin, self.data_until()));
+        }
+        let row = |i: usize| {
+            let from = request.origin.as_second() + request.step.as_secs() * i64::try_from(i).unwrap_or(0);
+            let row = match request.target {
+                Target::Point => self.point(from, from + request.step.as_secs()),
+                Target::Maximum { lead_time, hold } => self.maximum(from + lead_time.as_secs(), hold.as_secs().max(1)),
+            };
+            row.map(|z| exp(z, self.scale))
         };
-        let mut rows = Vec::with_capacity(request.steps);
-        for i in 0..request.steps {
-            let offset = request.step.saturating_mul(i32::try_from(i).unwrap_or(i32::MAX)).saturating_add(lead);
-            let from = request.origin.saturating_add(offset).unwrap_or(Timestamp::MAX);
-            let center = self.highest(from, from.saturating_add(hold).unwrap_or(Timestamp::MAX));
-            rows.push(self.residuals.map(|r| (center * r).max(0.0)));
-        }
-        QuantileForecast::new(request.origin, request.step, rows).map_err(|e| ForecastError::Request(e.to_string()))
+        QuantileForecast::new(request.origin, request.step, (0..request.steps).map(row).collect())
+            .map_err(|e| ForecastError::Request(e.to_string()))
     }
 
     /// Scores so far: rolling origins over the training past, then live outcomes.
     pub fn scores(&self) -> Scores {
-        self.trust.scores()
+        self.live.trust.scores()
     }
 
     /// Whether the forecast has earned the right to act and not lost it since.
     pub fn trusted(&self) -> bool {
-        self.trust.trusted()
+        self.live.trust.trusted()
     }
 
     /// End of the newest data that it has seen.
     pub fn data_until(&self) -> Timestamp {
-        self.data_until
+        let end = self.fine.as_ref().map_or(i64::MIN, |f| f.end).max(self.coarse.end).max(self.live.seen_until);
+        Timestamp::from_second(end).unwrap_or(Timestamp::MAX)
     }
 
     /// What the model is, for status and logs.
     pub fn name(&self) -> &'static str {
-        "seasonal-naive"
+        if self.fine.is_some() { "ensemble+minutes" } else { "ensemble" }
     }
 
     /// The model as bytes, to survive a restart.
@@ -173,37 +193,40 @@ impl ServiceModel {
         artifact::open(bytes)
     }
 
-    fn grid_end(&self) -> Timestamp {
-        let n = i32::try_from(self.values.len()).unwrap_or(i32::MAX);
-        self.start.saturating_add(self.step.saturating_mul(n)).unwrap_or(Timestamp::MAX)
-    }
-
-    fn highest(&self, from: Timestamp, to: Timestamp) -> f64 {
-        let step = self.step.as_secs().max(1);
-        let first = from.duration_since(self.start).as_secs().div_euclid(step);
-        let last = (to.duration_since(self.start).as_secs() - 1).div_euclid(step).max(first);
-        (first..=last.min(first + 288)).map(|i| self.naive(i)).fold(0.0, f64::max)
-    }
-
-    fn naive(&self, step: i64) -> f64 {
-        let mut i = usize::try_from(step).unwrap_or(0);
-        while i >= self.values.len() {
-            i -= self.lag.max((i + 1 - self.values.len()).div_ceil(self.lag) * self.lag).min(i);
+    /// Log-space quantiles of the mean over `[from, to)`.
+    fn point(&self, from: i64, to: i64) -> [f64; LEVELS.len()] {
+        let step = self.coarse.step;
+        let parts = ((to - from) / step).clamp(1, 288);
+        let mut row = [0.0; LEVELS.len()];
+        for part in 0..parts {
+            let middle = from as f64 + (part as f64 + 0.5) * (to - from) as f64 / parts as f64;
+            let horizon = (middle - self.coarse.end as f64) / step as f64 + 0.5;
+            let one = self.coarse.row(horizon, &self.outlook);
+            row.iter_mut().zip(one).for_each(|(sum, z)| *sum += z / parts as f64);
         }
-        self.values.get(i).copied().map_or(0.0, f64::from)
+        self.live.adjust(&mut row, self.effects.shift(from, to, self.coarse.end));
+        row
     }
 
-    fn learn_residuals(&mut self) {
-        let scale = f64::from(self.values.iter().sum::<f32>()) / self.values.len() as f64 * 0.05 + 1e-12;
-        let mut ratios: Vec<f64> = (self.lag..self.values.len())
-            .map(|i| (f64::from(self.values[i]) + scale) / (f64::from(self.values[i - self.lag]) + scale))
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        for (out, level) in self.residuals.iter_mut().zip(LEVELS) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index into ratios")]
-            let i = (level.get() * (ratios.len() as f64 - 1.0)).round() as usize;
-            *out = ratios.get(i).copied().unwrap_or(1.0);
+    /// Log-space quantiles of the maximum over `[from, from + hold)`: by the minutes while they reach, else by the grid.
+    fn maximum(&self, from: i64, hold: i64) -> [f64; LEVELS.len()] {
+        let shift = self.effects.shift(from, from + hold, self.coarse.end);
+        if let Some(fine) = self.fine.as_ref().filter(|_| hold == self.config.hold.as_secs()) {
+            let horizon = (from - fine.end) as f64 / fine.step as f64 + 1.0;
+            if fine.heads.last().is_some_and(|h| horizon <= h.horizon as f64) {
+                let mut row = fine.row(horizon, &self.outlook);
+                self.live.adjust(&mut row, shift);
+                return row;
+            }
         }
+        let step = self.coarse.step;
+        let first = (from - self.coarse.end).div_euclid(step) + 1;
+        let last = (from + hold - 1 - self.coarse.end).div_euclid(step) + 1;
+        let rows = (first..=last.min(first + 48)).map(|h| self.coarse.row(h.max(1) as f64, &self.outlook));
+        let mut row = rows.reduce(|a, b| std::array::from_fn(|j| a[j].max(b[j]))).unwrap_or_default();
+        self.peak.raise(&mut row);
+        self.live.adjust(&mut row, shift);
+        row
     }
 }
 
@@ -239,6 +262,7 @@ mod tests {
             assert!((got - want).abs() < 0.05 * want, "row {i}: {got} for {want}");
         }
         let bytes = model.to_artifact().unwrap();
-        assert_eq!(ServiceModel::from_artifact(&bytes).unwrap(), model);
+        assert!(bytes.len() < 40_000, "{} bytes", bytes.len());
+        assert_eq!(ServiceModel::from_artifact(&bytes).unwrap().to_artifact().unwrap(), bytes);
     }
 }

@@ -84,7 +84,6 @@ place() {
 build() {
   local tool=$1 module=$2 package=$3 out=$4 started=$SECONDS log ticker
   log=$out/$tool.log
-  mkdir -p "$out"
   say "building $tool ..."
   (while sleep 20; do say "building $tool ... $((SECONDS - started)) s, $(wc -l <"$log") packages compiled"; done) &
   ticker=$!
@@ -103,10 +102,10 @@ build() {
 ensure() {
   local tool=$1 module=$2 package=$3 out=$4
   [ ! -x "$out/$tool" ] || return 0
-  mkdir -p "$CACHE"
-  exec 8>"$CACHE/.lock"
+  mkdir -p "$out"
+  exec 8>"$out/.lock"
   if ! flock -n 8; then
-    say "another build holds $CACHE/.lock: waiting for it to build $tool ..."
+    say "another build is at work in $out: waiting for it ..."
     flock 8
   fi
   [ -x "$out/$tool" ] || build "$tool" "$module" "$package" "$out" 8>&-

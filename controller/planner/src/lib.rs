@@ -22,5 +22,5 @@ pub use decision::{Clamp, Decision, InputState, NextChange};
 pub use input::{ForecastInput, HandScaled, PlanInput, Recommendation, ReplicaChange, ReplicaCounts, Saturation};
 pub use memory::Memory;
 pub use policy::{Behavior, Mode, Policy, Select, StepLimit, Trust};
-pub use promotion::PromotionFloor;
+pub use promotion::{PromotionFloor, PromotionPlan, PromotionSpec, plan_promotion};
 pub use reason::{Outcome, Reason};

@@ -1,7 +1,29 @@
-//! Promotions as the decision sees them: a floor that is already planned and needs no live signal.
+//! Promotions: when they happen, what they ask for, and the floors that the decision sees of them.
+
+mod baseline;
+mod binding;
+mod event;
+mod observe;
+mod pace;
+mod phase;
+mod plan;
+mod recurrence;
+mod schedule;
+mod spec;
+mod takeover;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use baseline::Baseline;
+pub use binding::Binding;
+pub use event::{PromotionPlan, plan_promotion};
+pub use observe::observe;
+pub use phase::Phase;
+pub use plan::{PlannedBefore, TargetFacts, TargetPlan};
+pub use recurrence::RecurrenceError;
+pub use schedule::{Occurrence, Schedule, ScheduleError, ScheduleSpec};
+pub use spec::{PromotionSpec, TargetSpec};
 
 /// The replicas that one promotion asks of one service during a span of time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

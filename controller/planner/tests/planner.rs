@@ -1,6 +1,9 @@
-//! The planner from outside: its promises on arbitrary input, and its behaviour on readable scripts.
+//! The planner from outside: its promises on arbitrary input, its promotions, and its behaviour on readable scripts.
+#![expect(clippy::unwrap_used, reason = "the makers of test data are not test functions, and a test may panic")]
 
 #[path = "planner/arbitrary.rs"]
 mod arbitrary;
+#[path = "planner/promotions.rs"]
+mod promotions;
 #[path = "planner/safety.rs"]
 mod safety;

@@ -5,8 +5,13 @@
 
 mod api_server;
 mod assets;
+mod audit;
+mod chaos_proxy;
+mod clock;
+mod command;
 mod error;
 mod exporter;
+mod node;
 mod port;
 mod postgres;
 mod process;
@@ -16,7 +21,11 @@ mod scratch;
 
 pub use api_server::{ApiServer, ApiServerOptions, DEPLOYMENT_CONTROLLERS};
 pub use assets::{debian_binary, tool};
+pub use audit::{AuditEntries, AuditEntry, AuditOracle};
+pub use chaos_proxy::{ChaosProxy, Fault};
+pub use clock::Clock;
 pub use error::KitError;
 pub use exporter::Exporter;
+pub use node::Node;
 pub use postgres::Postgres;
 pub use prometheus::{Prometheus, PrometheusOptions, ScrapeJob};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::command::run;
 use crate::process::{Launch, Process};
 use crate::{KitError, assets, port, ready, scratch};
 
@@ -97,7 +98,14 @@ impl Postgres {
     pub async fn revive(&self) -> Result<(), KitError> {
         let mut process = self.process.lock().await;
         process.kill()?;
-        *process = serve_on(self.port, &self.folder, server_user()?).await?;
+        *process = match serve_on(self.port, &self.folder, server_user()?).await {
+            Err(KitError::Ended { .. }) => {
+                // Sessions of the killed server hold its shared memory until they notice: once more, a little later.
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                serve_on(self.port, &self.folder, server_user()?).await?
+            }
+            outcome => outcome?,
+        };
         Ok(())
     }
 }
@@ -135,8 +143,7 @@ async fn serve_on(port: u16, folder: &Path, user: Option<&str>) -> Result<Proces
         "listen_addresses=127.0.0.1".to_owned(),
         format!("unix_socket_directories={}", folder.display()),
         "max_connections=300".to_owned(),
-        "fsync=off".to_owned(),
-        "synchronous_commit=off".to_owned(),
+        "fsync=off".to_owned(), // a killed server loses nothing by it, only a killed machine would
         "full_page_writes=off".to_owned(),
     ];
     let mut args = vec!["-D".to_owned(), folder.join("data").display().to_string(), format!("-p{port}")];
@@ -154,15 +161,4 @@ async fn psql(port: u16, statement: &str) -> Result<String, KitError> {
     command.args(["--host=127.0.0.1", "--username=postgres", "--dbname=postgres"]);
     command.arg(format!("--port={port}")).args(["--command", statement]);
     run(&mut command).await
-}
-
-async fn run(command: &mut Command) -> Result<String, KitError> {
-    let line = format!("{:?}", command.as_std());
-    let output = command.kill_on_drop(true).output().await.map_err(KitError::io(format!("run {line}")))?;
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    if output.status.success() {
-        Ok(said)
-    } else {
-        Err(KitError::Command { command: line, status: output.status.to_string(), output: said })
-    }
 }

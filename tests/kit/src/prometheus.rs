@@ -8,7 +8,7 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use crate::process::{Launch, Process};
-use crate::{KitError, assets, port, ready, scratch};
+use crate::{KitError, assets, command, port, ready, scratch};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -96,6 +96,11 @@ impl Prometheus {
     /// `http://127.0.0.1:port`, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// `127.0.0.1:port`, for a proxy to stand before it.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// The answer to an instant query: the API's `data.result`.
@@ -196,17 +201,8 @@ async fn backfill(history: &Path, data: &Path) -> Result<(), KitError> {
     let promtool = assets::tool("promtool")?;
     let mut command = Command::new(&promtool);
     command.args(["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=768h", "--quiet"]);
-    command.arg(history).arg(data).kill_on_drop(true);
-    let output = command.output().await.map_err(KitError::io(format!("run {}", promtool.display())))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = [output.stdout, output.stderr].concat();
-    Err(KitError::Command {
-        command: format!("promtool tsdb create-blocks-from openmetrics {}", history.display()),
-        status: output.status.to_string(),
-        output: String::from_utf8_lossy(&said).into_owned(),
-    })
+    command.arg(history).arg(data);
+    command::run(&mut command).await.map(drop)
 }
 
 fn write_configuration(folder: &Path, options: &PrometheusOptions) -> Result<(), KitError> {

@@ -2,6 +2,10 @@
 
 #[path = "handles/api_server.rs"]
 mod api_server;
+#[path = "handles/audit.rs"]
+mod audit;
+#[path = "handles/chaos_proxy.rs"]
+mod chaos_proxy;
 #[path = "handles/postgres.rs"]
 mod postgres;
 #[path = "handles/prometheus.rs"]

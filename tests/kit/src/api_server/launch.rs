@@ -66,7 +66,7 @@ pub(super) async fn apiserver(folder: &Path, ports: &Ports, options: &ApiServerO
         format!("--service-account-signing-key-file={}", file("service-account.key")),
         "--service-cluster-ip-range=10.0.0.0/16".to_owned(),
         "--feature-gates=HPAScaleToZero=true".to_owned(),
-        format!("--audit-policy-file={}", file("audit-policy.json")),
+        format!("--audit-policy-file={}", file("audit-policy.yaml")),
         format!("--audit-log-path={}", file("audit.log")),
     ];
     args.extend(options.apiserver_args.iter().cloned());
@@ -103,22 +103,11 @@ pub(super) async fn controllers(folder: &Path, ports: &Ports, options: &ApiServe
     Ok(process)
 }
 
-/// All writes and all reads by programs under test, with the response's status; of `/scale` the body too, so that a
-/// replica count can be followed. Left out: what the control plane does for itself and reads nobody asks about.
+/// The ground's audit policy serves here, too.
 pub(super) fn write_audit_policy(folder: &Path) -> Result<(), KitError> {
-    let reads = ["get", "list", "watch"];
-    let policy = serde_json::json!({
-        "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
-        "rules": [
-            {"level": "None", "nonResourceURLs": ["/healthz*", "/readyz*", "/livez*", "/version", "/openapi*", "/api*"]},
-            {"level": "None", "users": ["system:apiserver"], "verbs": reads},
-            {"level": "None", "users": ["system:kube-controller-manager"], "verbs": reads},
-            {"level": "Request", "resources": [{"group": "apps", "resources": ["*/scale"]}]},
-            {"level": "Metadata"},
-        ],
-    });
-    let path = folder.join("audit-policy.json");
-    std::fs::write(&path, policy.to_string()).map_err(KitError::io(format!("write {}", path.display())))
+    let path = folder.join("audit-policy.yaml");
+    let policy = include_str!("../../../cluster/config/audit-policy.yaml");
+    std::fs::write(&path, policy).map_err(KitError::io(format!("write {}", path.display())))
 }
 
 /// A client that trusts this control plane's CA alone.

@@ -1,18 +1,13 @@
 //! Prometheus: a past by backfill, a present by scrape, killed and revived.
 
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use test_kit::{Exporter, Prometheus, PrometheusOptions, ScrapeJob};
-
-#[expect(clippy::disallowed_methods, reason = "the past ends where the real Prometheus's present begins")]
-fn now() -> anyhow::Result<u64> {
-    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())
-}
+use test_kit::{Clock, Exporter, Prometheus, PrometheusOptions, ScrapeJob};
 
 #[tokio::test]
 async fn four_weeks_of_past_are_there_and_the_present_continues_them() -> anyhow::Result<()> {
-    let (end, step) = (now()?, 60);
+    let (end, step) = (Clock::of_machine().now().as_second(), 60);
     let start = end - 28 * 86_400;
     let mut history = "# TYPE requests counter\n".to_owned();
     for (served, at) in (start..end).step_by(step).enumerate() {
@@ -62,5 +57,5 @@ async fn a_bad_query_is_refused_in_the_servers_own_words() -> anyhow::Result<()>
 async fn history_that_is_not_openmetrics_is_refused_by_promtool() {
     let options = PrometheusOptions { history: Some("no end of file".into()), ..PrometheusOptions::default() };
     let refused = Prometheus::start(options).await.expect_err("promtool took it").to_string();
-    assert!(refused.contains("promtool tsdb create-blocks-from openmetrics"), "{refused}");
+    assert!(refused.contains("create-blocks-from"), "{refused}");
 }

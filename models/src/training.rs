@@ -1,0 +1,173 @@
+//! Fitting: from a grid to a resident ladder and the outlook that it needs, and the trials that say how good it would have been.
+
+use jiff::tz::TimeZone;
+
+use crate::calendar::Calendar;
+use crate::grid::Grid;
+use crate::head::{Head, Lesson, Trial};
+use crate::holidays::Holidays;
+use crate::ladder::Ladder;
+use crate::outlier;
+use crate::outlook::Outlook;
+use crate::season::{Guide, Profile, Season};
+use crate::state::states;
+
+/// Rungs of the coarse ladder: dense where the forecast changes fast.
+const RUNGS: [usize; 15] = [1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 60, 96, 144, 216, 288];
+/// Trials of horizons up to this many steps enter the scores.
+const SCORED: usize = 12;
+/// Width of a row of the outlook where the grid is finer, in seconds.
+const OUTLOOK_STEP: i64 = 900;
+
+/// A coarse grid with everything that is known of its seasons.
+pub(crate) struct Past {
+    pub(crate) grid: Grid,
+    season: Season,
+    guide: Guide,
+    calendar: Calendar,
+    usable: Vec<bool>,
+    reach: usize,
+    here: Vec<Profile>,
+}
+
+impl Past {
+    /// Finds seasons, outliers and profiles; `masked` steps never enter the profile.
+    pub(crate) fn new(grid: Grid, reach: usize, masked: &[bool], zone: &TimeZone, country: Option<&str>) -> Self {
+        let season = Season::of(grid.step, grid.observed());
+        let horizon = 2 * reach + 2;
+        let year = |second: i64| jiff::Timestamp::from_second(second).unwrap_or_default().to_zoned(zone.clone()).year();
+        let holidays = Holidays::of(country, year(grid.start)..=year(grid.second_of(grid.len() + horizon)));
+        let calendar = Calendar::new(grid.start, grid.step, grid.len() + horizon, zone, &holidays);
+        let usable = outlier::usable(&grid, season, masked);
+        let mut guide = Guide::new(&grid, season, &usable);
+        guide.choose_blend(&grid, &calendar);
+        let profiles = |guide: &Guide| (0..grid.len()).map(|i| guide.profile(i, 1, &calendar)).collect::<Vec<_>>();
+        let here = profiles(&guide);
+        guide.learn_spread(&grid, &here);
+        let here = profiles(&guide);
+        Self { grid, season, guide, calendar, usable, reach, here }
+    }
+
+    /// Distances from the usual of the steps inside `[from, to)`, seconds since the epoch.
+    pub(crate) fn residuals(&self, from: i64, to: i64) -> Vec<f64> {
+        let index = |second: i64| usize::try_from(self.grid.index_of(second)).unwrap_or(0).min(self.grid.len());
+        (index(from)..index(to)).map(|i| self.grid.z[i] - self.here[i].blend).filter(|r| r.is_finite()).collect()
+    }
+
+    /// Fits every rung; the trials are in time order.
+    pub(crate) fn fit(&self) -> (Ladder, Vec<Trial>) {
+        let all = states(&self.grid.z, |i| self.here[i].blend);
+        let mut levels = vec![f64::NAN];
+        levels.extend_from_slice(self.guide.levels());
+        let first = (2 * self.season.short).min(self.grid.len() / 3).max(8);
+        let (mut heads, mut trials): (Vec<Head>, Vec<Trial>) = (Vec::new(), Vec::new());
+        let mut there: (usize, Vec<Profile>) = (0, Vec::new());
+        for rung in RUNGS.iter().map(|r| (*r).min(self.reach)) {
+            if heads.last().is_some_and(|h| h.horizon >= rung) {
+                continue;
+            }
+            let cycle = self.season.first_cycle(rung);
+            if there.0 != cycle {
+                there = (
+                    cycle,
+                    (0..self.grid.len() + self.reach).map(|i| self.guide.profile(i, cycle, &self.calendar)).collect(),
+                );
+            }
+            let lesson = Lesson {
+                z: &self.grid.z,
+                states: &all,
+                here: &self.here,
+                there: &there.1,
+                levels: &levels,
+                first,
+                usable: &self.usable,
+            };
+            let (head, mut tried) = Head::fit(&lesson, rung, 1);
+            heads.push(head);
+            if rung <= SCORED {
+                trials.append(&mut tried);
+            }
+        }
+        trials.sort_by_key(|t| t.at);
+        let mut ladder = Ladder {
+            step: self.grid.step,
+            end: self.grid.second_of(self.grid.len()),
+            window: 1,
+            heads,
+            state: all[all.len() - 1],
+            cycle_level: levels[levels.len() - 1],
+            cycle: self.season.short,
+        };
+        ladder.slim();
+        (ladder, trials)
+    }
+
+    /// The usual load of the last step and of twice the reach.
+    pub(crate) fn outlook(&self) -> Outlook {
+        let n = self.grid.len();
+        let group = usize::try_from(OUTLOOK_STEP / self.grid.step).unwrap_or(1).clamp(1, 3);
+        let before = group;
+        let rows = (2 * self.reach + before) / group;
+        let profiles = (0..rows).map(|row| {
+            let target = (n + row * group + group / 2).saturating_sub(before);
+            self.guide.profile(target, self.season.first_cycle((target + 1).saturating_sub(n)), &self.calendar)
+        });
+        let width = self.grid.step * i64::try_from(group).unwrap_or(1);
+        Outlook::new(self.grid.second_of(n.saturating_sub(before)), width, profiles)
+    }
+
+    /// Fits the minutes: direct horizons `rungs` (in steps of `fine`) for the maximum over `window` steps.
+    pub(crate) fn fit_fine(&self, fine: &Grid, rungs: &[usize], window: usize) -> (Ladder, Vec<Trial>) {
+        let reach = rungs.iter().copied().max().unwrap_or(1) + window;
+        let outlook = self.past_outlook(fine);
+        let profiles: Vec<Profile> =
+            (0..fine.len() + reach).map(|i| outlook.at(fine.second_of(i) + fine.step / 2)).collect();
+        let all = states(&fine.z, |i| profiles[i].blend);
+        let levels: Vec<f64> = (0..=fine.len())
+            .map(|t| {
+                let at = usize::try_from(self.grid.index_of(fine.second_of(t)) - 1).unwrap_or(0);
+                self.guide.levels().get(at.min(self.grid.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+            })
+            .collect();
+        let usable = vec![true; fine.len()];
+        let lesson = Lesson {
+            z: &fine.z,
+            states: &all,
+            here: &profiles,
+            there: &profiles,
+            levels: &levels,
+            first: 30.min(fine.len()),
+            usable: &usable,
+        };
+        let (mut heads, mut trials) = (Vec::new(), Vec::new());
+        for rung in rungs {
+            let (head, mut tried) = Head::fit(&lesson, *rung, window);
+            heads.push(head);
+            trials.append(&mut tried);
+        }
+        trials.sort_by_key(|t| t.at);
+        let mut ladder = Ladder {
+            step: fine.step,
+            end: fine.second_of(fine.len()),
+            window,
+            heads,
+            state: all[all.len() - 1],
+            cycle_level: levels[levels.len() - 1],
+            cycle: self.season.short * usize::try_from(self.grid.step / fine.step).unwrap_or(1),
+        };
+        ladder.slim();
+        (ladder, trials)
+    }
+
+    /// The usual load over the time of a fine grid and a cycle beyond, one step ahead each.
+    fn past_outlook(&self, fine: &Grid) -> Outlook {
+        let from = usize::try_from(self.grid.index_of(fine.start) - 1).unwrap_or(0);
+        let to = self.grid.len() + self.season.short.saturating_sub(self.season.smooth + 1).min(self.reach);
+        let profiles = (from..to.max(from)).map(|i| {
+            self.here.get(i).copied().unwrap_or_else(|| {
+                self.guide.profile(i, self.season.first_cycle(i + 1 - self.grid.len()), &self.calendar)
+            })
+        });
+        Outlook::new(self.grid.second_of(from), self.grid.step, profiles)
+    }
+}

@@ -1,0 +1,93 @@
+//! The ground: the one real Kubernetes node of this machine.
+
+use std::path::{Path, PathBuf};
+
+use kube::Client;
+use tokio::process::Command;
+
+use crate::api_server::{client_of, config_of, create_namespace};
+use crate::{AuditOracle, KitError, assets, command};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cluster/ground.sh");
+const KUBECONFIG: &str = "/run/presale-ground/kubeconfig/admin";
+const AUDIT_LOG: &str = "/var/lib/presale-ground/log/audit.log";
+
+/// A node that runs pods; it is shared by all tests of the machine and stays up after them.
+///
+/// # Example
+/// ```no_run
+/// # async fn example() -> anyhow::Result<()> {
+/// let node = test_kit::Node::up().await?; // starts it, heals it, or finds it
+/// let namespace = node.namespace().await?;
+/// node.kubectl(&["run", "web", "--image=localhost/shop:dev", "--image-pull-policy=Never", "-n", &namespace]).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Node {
+    kubectl: PathBuf,
+}
+
+impl Node {
+    /// Brings the ground up: 15 s when its programs are built, one second when it runs.
+    ///
+    /// # Errors
+    /// [`KitError::Missing`] if the programs are not built; [`KitError::Command`] with what the script said.
+    pub async fn up() -> Result<Self, KitError> {
+        let kubectl = assets::tool("kubectl")?;
+        command::run(Command::new(SCRIPT).arg("up")).await?;
+        Ok(Self { kubectl })
+    }
+
+    /// Takes the ground down, whoever started it.
+    ///
+    /// # Errors
+    /// [`KitError::Command`] with what the script said.
+    pub async fn down() -> Result<(), KitError> {
+        command::run(Command::new(SCRIPT).arg("down")).await.map(drop)
+    }
+
+    /// The administrator's kubeconfig file.
+    pub fn kubeconfig(&self) -> &'static Path {
+        Path::new(KUBECONFIG)
+    }
+
+    /// A new client of the administrator; make one per test, for it lives on the test's runtime.
+    ///
+    /// # Errors
+    /// [`KitError::Kubeconfig`] or [`KitError::Kube`] if its configuration is refused.
+    pub async fn client(&self) -> Result<Client, KitError> {
+        client_of(config_of(self.kubeconfig()).await?)
+    }
+
+    /// Creates a namespace of its own for one test and returns its name; whoever made it removes it.
+    ///
+    /// # Errors
+    /// [`KitError::Kube`] if the server refuses.
+    pub async fn namespace(&self) -> Result<String, KitError> {
+        let namespace = create_namespace(self.client().await?).await?;
+        // Before this account exists every pod is refused.
+        self.kubectl(&["wait", "--for=create", "serviceaccount/default", "--timeout=60s", "-n", &namespace]).await?;
+        Ok(namespace)
+    }
+
+    /// Runs kubectl as the administrator and returns what it printed on standard output.
+    ///
+    /// # Errors
+    /// [`KitError::Command`] with what it said.
+    pub async fn kubectl(&self, args: &[&str]) -> Result<String, KitError> {
+        command::run(Command::new(&self.kubectl).arg("--kubeconfig").arg(KUBECONFIG).args(args)).await
+    }
+
+    /// Brings an image archive (docker or OCI) to the node; nothing is ever pulled.
+    ///
+    /// # Errors
+    /// [`KitError::Command`] with what the script said.
+    pub async fn import(&self, archive: &Path) -> Result<(), KitError> {
+        command::run(Command::new(SCRIPT).arg("import").arg(archive)).await.map(drop)
+    }
+
+    /// What the ground's API server was asked to do.
+    pub fn audit(&self) -> AuditOracle {
+        AuditOracle::of(AUDIT_LOG)
+    }
+}
