@@ -34,5 +34,5 @@ CREATE TABLE variants (
     position   smallint NOT NULL,
     title      text NOT NULL,
     attributes jsonb NOT NULL DEFAULT '{}',
-    UNIQUE (product_id, position) DEFERRABLE INITIALLY DEFERRED
+    UNIQUE (product_id, position)
 );

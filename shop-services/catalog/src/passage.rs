@@ -91,7 +91,7 @@ fn slice<'a>(text: &'a str, words: &[(usize, usize)], from: usize) -> &'a str {
 
 fn stem(word: &str) -> String {
     let lower = word.to_lowercase();
-    for ending in ["ing", "ed", "es", "s"] {
+    for ending in ["ing", "ed", "es", "s", "e"] {
         if let Some(short) = lower.strip_suffix(ending)
             && short.len() > 2
         {
@@ -110,8 +110,7 @@ mod tests {
         let filler = "plain words without meaning ".repeat(20);
         let text = format!("{filler}an oak table made by hand. {filler}");
         let passage = best(&text, "oak tables");
-        let marked: Vec<&str> =
-            passage.marks.iter().map(|m| &passage.text[m.start as usize..m.end as usize]).collect();
+        let marked: Vec<&str> = passage.marks.iter().map(|m| &passage.text[m.start as usize..m.end as usize]).collect();
         assert_eq!(marked, ["oak", "table"]);
     }
 

@@ -35,14 +35,14 @@ const SELECT_NEWEST: &str = "\
 SELECT p.id, p.title, p.brand, p.description, p.attributes, c.slug, c.name,
        (extract(epoch FROM p.updated_at) * 1000000)::bigint AS updated_us, 0::float4 AS rank
 FROM products p JOIN categories c ON c.id = p.category_id
-WHERE p.retired_at IS NULL AND ($1::uuid IS NULL OR p.id < $1)
+WHERE p.retired_at IS NULL AND p.id < $1
 ORDER BY p.id DESC LIMIT $2";
 
 const SELECT_NEWEST_IN: &str = "\
 SELECT p.id, p.title, p.brand, p.description, p.attributes, c.slug, c.name,
        (extract(epoch FROM p.updated_at) * 1000000)::bigint AS updated_us, 0::float4 AS rank
 FROM products p JOIN categories c ON c.id = p.category_id
-WHERE p.retired_at IS NULL AND ($1::uuid IS NULL OR p.id < $1) AND p.category_id = ANY($3)
+WHERE p.retired_at IS NULL AND p.id < $1 AND p.category_id = ANY($3)
 ORDER BY p.id DESC LIMIT $2";
 
 const SEARCH: &str = "\
@@ -51,7 +51,7 @@ WITH hits AS (
     FROM products p, websearch_to_tsquery('english', $1) q
     WHERE p.search @@ q AND p.retired_at IS NULL AND ($2::uuid[] IS NULL OR p.category_id = ANY($2))
 ), page AS (
-    SELECT id, rank FROM hits WHERE $3::float4 IS NULL OR (rank, id) < ($3, $4)
+    SELECT id, rank FROM hits WHERE (rank, id) < ($3::float4, $4::uuid)
     ORDER BY rank DESC, id DESC LIMIT $5
 )
 SELECT p.id, p.title, p.brand, p.description, p.attributes, c.slug, c.name,
@@ -92,7 +92,8 @@ pub struct Listed {
 /// Where the database fails.
 pub async fn newest(db: &Database, page: Page<'_>, after: Option<Uuid>) -> Result<Vec<Listed>, DatabaseError> {
     let mut connection = db.connection().await?;
-    let limit = i64::from(page.limit);
+    // One plan for first and later pages: the first is after the greatest id there can be.
+    let (after, limit) = (after.unwrap_or(Uuid::max()), i64::from(page.limit));
     let rows = match page.categories {
         None => {
             let query = sqlx::query(SELECT_NEWEST).bind(after).bind(limit);
@@ -103,7 +104,7 @@ pub async fn newest(db: &Database, page: Page<'_>, after: Option<Uuid>) -> Resul
             db.measure("select_newest_in", query.fetch_all(&mut *connection)).await?
         }
     };
-    summaries(db, &mut connection, &rows, passage::beginning).await
+    summaries(db, connection, &rows, passage::beginning).await
 }
 
 /// Products that answer `text`, best first, after the given rank and id.
@@ -117,14 +118,15 @@ pub async fn search(
     after: Option<(f32, Uuid)>,
 ) -> Result<Vec<Listed>, DatabaseError> {
     let mut connection = db.connection().await?;
+    let (rank, id) = after.unwrap_or((f32::INFINITY, Uuid::max()));
     let query = sqlx::query(SEARCH)
         .bind(text)
         .bind(page.categories)
-        .bind(after.map(|a| a.0))
-        .bind(after.map(|a| a.1))
+        .bind(rank)
+        .bind(id)
         .bind(i64::from(page.limit));
     let rows = db.measure("search", query.fetch_all(&mut *connection)).await?;
-    summaries(db, &mut connection, &rows, |description| passage::best(description, text)).await
+    summaries(db, connection, &rows, |description| passage::best(description, text)).await
 }
 
 /// One product, unless there is none or it is retired.
@@ -167,15 +169,17 @@ pub async fn categories(db: &Database) -> Result<Vec<Category>, DatabaseError> {
     db.measure("select_categories", query.fetch_all(&mut *connection)).await
 }
 
+/// Gives the connection back before the page is put together, which is the longer part.
 async fn summaries(
     db: &Database,
-    connection: &mut PoolConnection<Postgres>,
+    mut connection: PoolConnection<Postgres>,
     rows: &[PgRow],
     excerpt: impl Fn(&str) -> Passage,
 ) -> Result<Vec<Listed>, DatabaseError> {
     let decoded = |source| DatabaseError::Operation { operation: "decode_summaries", source };
     let ids = rows.iter().map(|row| row.try_get("id")).collect::<Result<Vec<Uuid>, _>>().map_err(decoded)?;
-    let mut variants = if ids.is_empty() { HashMap::new() } else { variants(db, connection, &ids).await? };
+    let mut variants = if ids.is_empty() { HashMap::new() } else { variants(db, &mut connection, &ids).await? };
+    drop(connection);
     rows.iter()
         .zip(ids)
         .map(|(row, id)| listed(row, id, variants.remove(&id).unwrap_or_default(), &excerpt))

@@ -62,6 +62,6 @@ fn described(mut api: OpenApi) -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .build();
     let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-    api.components.get_or_insert_default().security_schemes.insert("admin".to_owned(), bearer);
+    api.components.get_or_insert_default().security_schemes.insert("admin".to_owned(), bearer.into());
     api
 }

@@ -34,9 +34,30 @@ ON CONFLICT DO NOTHING";
 
 /// Makers.
 const BRANDS: [&str; 24] = [
-    "Alder & Finch", "Birkwald", "Coastline", "Dovetail", "Eastbrook", "Fernhill", "Grayling", "Hearthside", "Ironvale",
-    "Juniper Row", "Kestrel", "Larkfield", "Mooring", "Northgate", "Orchard Lane", "Pinecrest", "Quarry Works", "Redwing",
-    "Saltmarsh", "Thistledown", "Umberland", "Valewood", "Westerly", "Yarrow",
+    "Alder & Finch",
+    "Birkwald",
+    "Coastline",
+    "Dovetail",
+    "Eastbrook",
+    "Fernhill",
+    "Grayling",
+    "Hearthside",
+    "Ironvale",
+    "Juniper Row",
+    "Kestrel",
+    "Larkfield",
+    "Mooring",
+    "Northgate",
+    "Orchard Lane",
+    "Pinecrest",
+    "Quarry Works",
+    "Redwing",
+    "Saltmarsh",
+    "Thistledown",
+    "Umberland",
+    "Valewood",
+    "Westerly",
+    "Yarrow",
 ];
 const COLOURS: [&str; 12] =
     ["amber", "black", "charcoal", "cream", "forest", "indigo", "natural", "olive", "plum", "rust", "sand", "white"];
@@ -99,7 +120,8 @@ fn product(index: u32, seed: u64) -> Seeded {
     let at = rng.random_range(0..NOUNS);
     let category: &DemoCategory = &CATEGORIES[at / 4];
     let noun = category.nouns[at % 4];
-    let (adjective, material, brand) = (pick(&mut rng, &ADJECTIVES), pick(&mut rng, &MATERIALS), pick(&mut rng, &BRANDS));
+    let (adjective, material, brand) =
+        (pick(&mut rng, &ADJECTIVES), pick(&mut rng, &MATERIALS), pick(&mut rng, &BRANDS));
     let sentences = rng.random_range(6..=12);
     let description: Vec<String> = SENTENCES
         .choose_multiple(&mut rng, sentences)

@@ -44,7 +44,7 @@ pub async fn run(command: Command, world: World) -> Result<(), CatalogError> {
 
 async fn serve(config: ServeConfig, world: World) -> Result<(), CatalogError> {
     let ServeConfig { server, database, telemetry: _, admin_token } = config;
-    let kit = Kit::open(BUILD, server, world.started, world.stop).await?;
+    let kit = Kit::open(&BUILD, server, world.started, world.stop).await?;
     let database = Database::connect(&database, kit.metrics.database.clone()).await?;
     database.migrate(migrations()).await?;
     kit.health.depends_on("database", {
@@ -85,5 +85,5 @@ async fn seed(config: SeedConfig) -> Result<(), CatalogError> {
 
 /// Families that nobody scrapes, for errands that end at once.
 fn unseen() -> ShopMetrics {
-    ShopMetrics::new(BUILD, shop_kit::process::ThisProcess)
+    ShopMetrics::new(&BUILD, shop_kit::process::ThisProcess)
 }

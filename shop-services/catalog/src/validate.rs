@@ -15,6 +15,7 @@ pub fn new_product(product: &NewProduct) -> Result<(), Refusal> {
     text("title", &product.title, 1, MAX_TITLE)?;
     text("description", &product.description, 0, MAX_DESCRIPTION)?;
     text("brand", &product.brand, 1, MAX_SHORT)?;
+    text("category", &product.category, 1, MAX_SHORT)?;
     attributes("attributes", &product.attributes)?;
     variants(&product.variants)
 }
@@ -24,10 +25,11 @@ pub fn new_product(product: &NewProduct) -> Result<(), Refusal> {
 /// # Errors
 /// `invalid-field`, naming the first field out of bounds.
 pub fn patch(patch: &ProductPatch) -> Result<(), Refusal> {
-    let ProductPatch { title, description, brand, category: _, attributes: given, variants: skus } = patch;
+    let ProductPatch { title, description, brand, category, attributes: given, variants: skus } = patch;
     title.as_ref().map_or(Ok(()), |t| text("title", t, 1, MAX_TITLE))?;
     description.as_ref().map_or(Ok(()), |t| text("description", t, 0, MAX_DESCRIPTION))?;
     brand.as_ref().map_or(Ok(()), |t| text("brand", t, 1, MAX_SHORT))?;
+    category.as_ref().map_or(Ok(()), |c| text("category", c, 1, MAX_SHORT))?;
     given.as_ref().map_or(Ok(()), |a| attributes("attributes", a))?;
     skus.as_ref().map_or(Ok(()), |v| variants(v))
 }

@@ -22,6 +22,9 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// Every priority, the least first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Normal, Self::High, Self::Critical];
+
     /// The metric label.
     pub const fn label(self) -> &'static str {
         match self {
@@ -109,6 +112,11 @@ impl Admission {
     pub fn new(limits: Limits, metrics: metrics::Admission) -> Self {
         let limits = Limits { concurrency: limits.concurrency.clamp(1, Semaphore::MAX_PERMITS), ..limits };
         metrics.set_limit(limits.concurrency);
+        for priority in Priority::ALL {
+            for reason in [Refusal::Shed, Refusal::WaitedTooLong] {
+                metrics.may_reject(&Rejected { reason: reason.label(), priority: priority.label() });
+            }
+        }
         Self { limits, places: Arc::new(Semaphore::new(limits.concurrency)), waiting: Arc::default(), metrics }
     }
 
@@ -155,7 +163,7 @@ mod tests {
     use shop_metrics::{Build, ShopMetrics};
 
     fn door(concurrency: usize, queue: usize) -> (Admission, ShopMetrics) {
-        let metrics = ShopMetrics::new(Build { service_name: "test", version: "0" }, ThisProcess);
+        let metrics = ShopMetrics::new(&Build { service_name: "test", version: "0" }, ThisProcess);
         let limits = Limits { concurrency, queue, queue_timeout: Duration::from_secs(1) };
         (Admission::new(limits, metrics.admission.clone()), metrics)
     }

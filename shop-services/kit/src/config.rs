@@ -49,7 +49,7 @@ pub struct TelemetryConfig {
     /// Log filter in the syntax of tracing-subscriber, for example info,sqlx=warn.
     #[arg(long, env = "SHOP_LOG", default_value = "info,sqlx=warn")]
     pub log: String,
-    /// OTLP/HTTP endpoint for traces, for example http://127.0.0.1:4318; without it spans are not exported.
+    /// OTLP/HTTP endpoint for traces, for example `http://127.0.0.1:4318`; without it spans are not exported.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
 }
@@ -57,7 +57,7 @@ pub struct TelemetryConfig {
 /// The service's own database.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseConfig {
-    /// URL of the service's own database, for example postgres://catalog:secret@127.0.0.1/catalog.
+    /// URL of the service's own database, for example `postgres://catalog:secret@127.0.0.1/catalog`.
     #[arg(long, env = "SHOP_DATABASE_URL")]
     pub database_url: Secret,
     /// Largest number of connections of this process; replicas times this must stay below `max_connections`.

@@ -17,10 +17,14 @@ use tokio::time::{Instant, sleep};
 use crate::config::DatabaseConfig;
 use crate::problem::Problem;
 
-/// A connection idle for longer is asked whether it still lives before it is used.
+/// A connection idle for longer is asked whether it still lives before it is used, and so is one that is older than
+/// the last failure of any other: a restarted database leaves the pool full of dead ones.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 /// A success within this time says that the database works, without asking it again.
 const TRUSTED_SUCCESS: Duration = Duration::from_secs(2);
+/// No statement outlives its caller for long, and each is planned once per connection, not per call: planning costs
+/// more than running for the short statements of a service.
+const SESSION: [(&str, &str); 2] = [("statement_timeout", "5s"), ("plan_cache_mode", "force_generic_plan")];
 /// Pause between two attempts to connect at start.
 const CONNECT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -30,7 +34,24 @@ pub struct Database {
     pool: PgPool,
     metrics: metrics::Database,
     opened: Instant,
-    last_success_ms: Arc<AtomicU64>,
+    last_success: Moment,
+    last_failure: Moment,
+}
+
+/// Milliseconds after the pool was opened; 0 is never.
+#[derive(Debug, Clone, Default)]
+struct Moment(Arc<AtomicU64>);
+
+impl Moment {
+    fn set(&self, since_opened: Duration) {
+        self.0.store(u64::try_from(since_opened.as_millis()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+    }
+
+    /// How long ago it was, if ever.
+    fn ago(&self, since_opened: Duration) -> Option<Duration> {
+        let at = Duration::from_millis(self.0.load(Ordering::Relaxed));
+        (!at.is_zero()).then(|| since_opened.saturating_sub(at))
+    }
 }
 
 /// The database did not do what was asked.
@@ -121,21 +142,21 @@ impl Database {
     /// Where the URL is wrong or no connection came about in the configured time.
     pub async fn connect(config: &DatabaseConfig, metrics: metrics::Database) -> Result<Self, DatabaseError> {
         let options = PgConnectOptions::from_str(config.database_url.reveal()).map_err(DatabaseError::Url)?;
+        let (opened, last_failure) = (Instant::now(), Moment::default());
+        let failure = last_failure.clone();
         let pool = PgPoolOptions::new()
             .max_connections(config.database_connections)
             .acquire_timeout(config.database_acquire_timeout)
             .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
+            .before_acquire(move |connection, meta| {
+                let failed_since = failure.ago(opened.elapsed()).is_some_and(|ago| ago < meta.age);
                 Box::pin(async move {
-                    if meta.idle_for < TRUSTED_IDLE {
-                        return Ok(true);
-                    }
-                    Ok(connection.ping().await.is_ok())
+                    let trusted = meta.idle_for < TRUSTED_IDLE && !failed_since;
+                    Ok(trusted || connection.ping().await.is_ok())
                 })
             })
-            .connect_lazy_with(options.options([("statement_timeout", "5s")]));
-        let opened = Instant::now();
-        let database = Self { pool, metrics, opened, last_success_ms: Arc::default() };
+            .connect_lazy_with(options.options(SESSION));
+        let database = Self { pool, metrics, opened, last_success: Moment::default(), last_failure };
         loop {
             match database.pool.acquire().await {
                 Ok(_) => return Ok(database),
@@ -190,9 +211,10 @@ impl Database {
         let outcome = work.await;
         let error_type = outcome.as_ref().err().map_or("", error_type);
         self.metrics.operation(&DatabaseOperation { db_operation_name: operation, error_type }, since.elapsed());
-        if outcome.is_ok() {
-            let at = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.last_success_ms.store(at, Ordering::Relaxed);
+        match error_type {
+            "" => self.last_success.set(self.opened.elapsed()),
+            "constraint" | "database" => {}
+            _ => self.last_failure.set(self.opened.elapsed()),
         }
         outcome.map_err(|source| DatabaseError::Operation { operation, source })
     }
@@ -203,8 +225,7 @@ impl Database {
     /// # Errors
     /// Says in words what failed.
     pub async fn check(&self) -> Result<(), String> {
-        let last = Duration::from_millis(self.last_success_ms.load(Ordering::Relaxed));
-        if !last.is_zero() && self.opened.elapsed().saturating_sub(last) < TRUSTED_SUCCESS {
+        if self.last_success.ago(self.opened.elapsed()).is_some_and(|ago| ago < TRUSTED_SUCCESS) {
             return Ok(());
         }
         let mut connection = self.connection().await.map_err(|e| e.to_string())?;

@@ -125,7 +125,7 @@ mod tests {
     use shop_metrics::{Build, ShopMetrics};
 
     fn health() -> (Health, ShopMetrics) {
-        let metrics = ShopMetrics::new(Build { service_name: "test", version: "0" }, ThisProcess);
+        let metrics = ShopMetrics::new(&Build { service_name: "test", version: "0" }, ThisProcess);
         (Health::new(metrics.lifecycle.clone()), metrics)
     }
 

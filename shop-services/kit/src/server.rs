@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderValue, Request, Version, header};
+use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -54,22 +54,10 @@ pub async fn serve(listener: TcpListener, router: Router, ending: Ending, stop: 
         stop.cancelled().await;
         sleep(ending.delay).await;
     };
-    tokio::pin!(end);
-    loop {
-        tokio::select! {
-            () = &mut end => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone(), ending.header_timeout, signals.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-    drop(listener);
+    let accepting = accept(listener, |stream| {
+        connections.spawn(connection(stream, router.clone(), ending.header_timeout, signals.clone()));
+    });
+    tokio::select! { () = end => {}, () = accepting => {} }
     signals.ended.cancel();
     connections.close();
     match timeout(ending.timeout, connections.wait()).await {
@@ -78,21 +66,26 @@ pub async fn serve(listener: TcpListener, router: Router, ending: Ending, stop: 
     }
 }
 
+/// Accepts until dropped, which closes the listener.
+async fn accept(listener: TcpListener, serve: impl Fn(TcpStream)) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => serve(stream),
+            Err(error) => not_accepted(&error).await,
+        }
+    }
+}
+
+async fn not_accepted(error: &std::io::Error) {
+    tracing::warn!(%error, "a connection was not accepted");
+    sleep(ACCEPT_PAUSE).await;
+}
+
 async fn connection(stream: TcpStream, router: Router, header_timeout: Duration, signals: Signals) {
     // Without it small answers wait for the client's acknowledgement; failure only costs latency.
     let _ = stream.set_nodelay(true);
     let closing = signals.closing;
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let (router, closing) = (router.clone(), closing.clone());
-        async move {
-            let http1 = request.version() <= Version::HTTP_11;
-            let mut response = router.oneshot(request.map(Body::new)).await?;
-            if http1 && closing.is_cancelled() {
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, std::convert::Infallible>(response)
-        }
-    });
+    let service = hyper::service::service_fn(move |request| answer(router.clone(), request, closing.clone()));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
     builder.http2().timer(TokioTimer::new());
@@ -105,9 +98,20 @@ async fn connection(stream: TcpStream, router: Router, header_timeout: Duration,
             connection.await
         }
     };
-    if let Err(error) = outcome {
-        tracing::debug!(error, "a connection ended early");
+    outcome.unwrap_or_else(|error| tracing::debug!(error, "a connection ended early"));
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    closing: CancellationToken,
+) -> Result<Response<Body>, std::convert::Infallible> {
+    let http1 = request.version() <= Version::HTTP_11;
+    let mut response = router.oneshot(request.map(Body::new)).await?;
+    if http1 && closing.is_cancelled() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    Ok(response)
 }
 
 /// Binds a listener.

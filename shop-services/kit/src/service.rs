@@ -63,7 +63,7 @@ impl Kit {
     /// # Errors
     /// Where the admin address cannot be bound.
     pub async fn open(
-        build: Build,
+        build: &Build,
         config: ServerConfig,
         started: Instant,
         stop: CancellationToken,
@@ -90,34 +90,34 @@ impl Kit {
     /// Where the address cannot be bound, or requests were cut off at the end.
     pub async fn serve(self, routes: Router, priority: PriorityOf) -> Result<(), ServeError> {
         let listener = bind(self.config.listen).await?;
-        let router = self.guarded(routes, priority);
-        self.health.enter(Phase::Serving);
-        self.metrics.lifecycle.started(self.started.elapsed());
-        tracing::info!(
-            listen = %self.config.listen,
-            admin = %self.config.admin_listen,
-            startup_ms = self.started.elapsed().as_millis(),
-            "ready"
-        );
-        let drain = tokio::spawn({
-            let (health, stop) = (self.health.clone(), self.stop.clone());
-            async move {
-                stop.cancelled().await;
-                health.enter(Phase::Draining);
-                tracing::info!("draining");
-            }
-        });
-        let drained = server::serve(listener, router, self.ending(), self.stop.clone()).await;
-        drain.abort();
+        let guarded = self.guarded(routes, priority);
+        self.ready();
+        let serving = server::serve(listener, guarded, self.ending(), self.stop.clone());
+        let (drained, ()) = tokio::join!(serving, self.unready_at_stop());
         match drained {
-            Drained::Complete => {
-                tracing::info!("drained");
-                Ok(())
-            }
+            Drained::Complete => Ok(()),
             Drained::CutOff(connections) => {
                 Err(ServeError::CutOff { connections, waited: self.config.drain_delay + self.config.drain_timeout })
             }
         }
+    }
+
+    fn ready(&self) {
+        let took = self.started.elapsed();
+        self.health.enter(Phase::Serving);
+        self.metrics.lifecycle.started(took);
+        tracing::info!(
+            listen = %self.config.listen,
+            admin = %self.config.admin_listen,
+            startup_ms = took.as_millis(),
+            "ready"
+        );
+    }
+
+    async fn unready_at_stop(&self) {
+        self.stop.cancelled().await;
+        self.health.enter(Phase::Draining);
+        tracing::info!("draining");
     }
 
     fn ending(&self) -> Ending {
@@ -151,7 +151,6 @@ impl Kit {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature is the library's")]
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Response {
     tracing::error!("a handler panicked");
     axum::response::IntoResponse::into_response(Problem::internal())

@@ -36,7 +36,7 @@ pub struct ShopMetrics {
 
 impl ShopMetrics {
     /// Registers every family; `process` is asked for CPU time and memory at each scrape.
-    pub fn new(build: Build, process: impl Process) -> Self {
+    pub fn new(build: &Build, process: impl Process) -> Self {
         let mut registry = Registry::default();
         let http = HttpServer::register(&mut registry);
         let admission = Admission::register(&mut registry);
@@ -154,6 +154,11 @@ impl Admission {
         self.offered.get_or_create(labels).inc();
     }
 
+    /// Shows a reason with 0 from the start, so that its first occurrence is an increase.
+    pub fn may_reject(&self, labels: &Rejected) {
+        drop(self.rejected.get_or_create(labels));
+    }
+
     /// A request was turned away.
     pub fn rejected(&self, labels: &Rejected) {
         self.rejected.get_or_create(labels).inc();
@@ -177,7 +182,7 @@ impl Admission {
 }
 
 /// Which service and version runs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Build {
     /// Name of the service in the multi-call binary.
     pub service_name: &'static str,
@@ -194,9 +199,9 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    fn register(registry: &mut Registry, build: Build) -> Self {
+    fn register(registry: &mut Registry, build: &Build) -> Self {
         let info: Family<Build, Gauge> = register(registry, &names::BUILD_INFO, Family::default());
-        info.get_or_create(&build).set(1);
+        info.get_or_create(build).set(1);
         let ready = register(registry, &names::READY, Gauge::default());
         Self { startup: Arc::default(), drain: Arc::default(), ready }
     }
@@ -341,7 +346,7 @@ mod tests {
     }
 
     fn metrics() -> ShopMetrics {
-        ShopMetrics::new(Build { service_name: "catalog", version: "1.2.3" }, Fixed)
+        ShopMetrics::new(&Build { service_name: "catalog", version: "1.2.3" }, Fixed)
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The one binary of all shop services: `shop catalog serve`, `shop catalog seed`, and so on.
 
-use std::process::ExitCode;
-
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use rand_chacha::ChaCha8Rng;
@@ -27,19 +25,9 @@ enum Service {
     Catalog(shop_catalog::Command),
 }
 
-fn main() -> ExitCode {
+fn main() -> anyhow::Result<()> {
     let started = Instant::now();
-    match run(Cli::parse(), started) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "stopped");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(cli: Cli, started: Instant) -> anyhow::Result<()> {
-    let Service::Catalog(command) = cli.service;
+    let Service::Catalog(command) = Cli::parse().service;
     let telemetry = Telemetry::start("catalog", command.telemetry())?;
     // As many workers as the CPU quota allows, so that a small pod does not fight itself.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;

@@ -37,7 +37,11 @@ impl FromRequestParts<Catalog> for Admin {
     (status = 409, description = "SKU taken", content_type = "application/problem+json"),
     (status = 422, description = "A field out of bounds", content_type = "application/problem+json"),
 ))]
-pub(super) async fn create_product(State(catalog): State<Catalog>, _admin: Admin, Body(product): Body<NewProduct>) -> Outcome {
+pub(super) async fn create_product(
+    State(catalog): State<Catalog>,
+    _admin: Admin,
+    Body(product): Body<NewProduct>,
+) -> Outcome {
     validate::new_product(&product)?;
     let now = catalog.identity.now();
     let id = catalog.identity.mint(now);

@@ -37,7 +37,7 @@ pub(super) struct Listing {
 }
 
 /// List or search products.
-#[utoipa::path(get, path = "/v1/products", params(Listing), responses(
+#[utoipa::path(get, path = "/v1/products", responses(
     (status = 200, body = ProductPage),
     (status = 400, description = "Bad limit, cursor, category or search text", content_type = "application/problem+json"),
 ))]
