@@ -24,7 +24,8 @@ check: ## Format, clippy, licences
 
 .PHONY: generate
 generate: ## Rewrite every generated file (CRDs, dashboards, rules) from its source
-	UPDATE=1 cargo test -p workspace-tests --test drift
+	cargo run -q -p presale-crds
+	cargo run -q -p presale-dashboards
 
 .PHONY: clean
 clean: ## Remove build output (the tool cache stays)
@@ -36,3 +37,4 @@ clean: ## Remove build output (the tool cache stays)
 -include tests/e2e/e2e.mk
 -include tests/chaos/chaos.mk
 -include controller/backtest/bench.mk
+-include shop-services/shop.mk

@@ -1,0 +1,7 @@
+//! The catalog on a real PostgreSQL, spoken to over real sockets.
+
+mod contract;
+mod lifecycle;
+mod reading;
+mod running;
+mod writing;
