@@ -24,7 +24,7 @@ impl From<&HandScale> for HandScaled {
 }
 
 /// The hand that set `replicas`; `None` where we did, or where the count is older than `since` (when this service's
-/// ShopService or its target was made): what stood there before is a beginning, not an intervention.
+/// `ShopService` or its target was made): what stood there before is a beginning, not an intervention.
 pub fn hand_scale(fields: &[ManagedFieldsEntry], replicas: u32, since: Timestamp) -> Option<HandScale> {
     let owners: Vec<_> = fields.iter().filter(|entry| owns_replicas(entry)).collect();
     if owners.iter().any(|entry| matches!(entry.manager.as_deref(), Some(MANAGER | SCALER))) {
