@@ -6,18 +6,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod doctor;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod forecast;
-pub(crate) mod operator_address;
 pub(crate) mod output;
 pub(crate) mod pin;
 pub(crate) mod promo;
+pub(crate) mod reach;
 pub(crate) mod run;
-pub(crate) mod sparkline;
 pub(crate) mod top;
 pub(crate) mod version;
 
@@ -36,20 +34,20 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the operator
     Run(Box<run::Args>),
-    /// Show every service: replicas, load, forecast, promotions
-    Top(top::Args),
-    /// Say why a service has the replicas it has
-    Explain(explain::Args),
-    /// Show what load is expected
-    Forecast(forecast::Args),
-    /// Fix the replicas of a service
-    Pin(pin::PinArgs),
-    /// Let a pinned service be scaled again
-    Unpin(pin::UnpinArgs),
-    /// Plan a rush, see its plan, approve it, end it
-    Promo(promo::Args),
-    /// Check what Presale needs, each failure with its cure
+    /// Check everything that the operator needs, and say how to cure what is wrong
     Doctor(doctor::Args),
+    /// Watch the services: replicas, load, forecast, promotions
+    Top(top::Args),
+    /// Explain why a service has the replicas it has
+    Explain(explain::Args),
+    /// Show the load that is expected of a service
+    Forecast(forecast::Args),
+    /// Hold a service at a number of replicas
+    Pin(pin::Args),
+    /// Let go of a pinned service
+    Unpin(pin::UnpinArgs),
+    /// Plan promotions: create, list, plan, approve, cancel
+    Promo(promo::Args),
     /// Print versions of this program and of the API server
     Version(version::Args),
     /// Print a completion script for a shell
@@ -61,13 +59,13 @@ impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Run(args) => run::run(*args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Top(args) => top::run(args).await,
             Command::Explain(args) => explain::run(args).await,
             Command::Forecast(args) => forecast::run(args).await,
-            Command::Pin(args) => pin::pin(args).await,
+            Command::Pin(args) => pin::run(args).await,
             Command::Unpin(args) => pin::unpin(args).await,
             Command::Promo(args) => promo::run(args).await,
-            Command::Doctor(args) => doctor::run(args).await,
             Command::Version(args) => version::run(args).await,
             Command::Completion(args) => completion::run(&args),
         }

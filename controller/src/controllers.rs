@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::operator::Operator;
-use crate::{error_policy, reconcile};
+use crate::{error_policy, reconcile, reconcile_promotion};
 
 /// A burst of changes to one object is one round.
 const DEBOUNCE: Duration = Duration::from_millis(300);
@@ -47,9 +47,18 @@ pub(crate) async fn shops(
     .owns_stream(wakes.accounts)
     .owns_stream(wakes.budgets)
     .reconcile_on(woken)
-    .graceful_shutdown_on(stop.cancelled_owned())
+    .graceful_shutdown_on(stop.clone().cancelled_owned())
     .run(reconcile::reconcile, error_policy::policy, Arc::clone(&operator))
     .for_each(|_told| std::future::ready(()));
+    let filtered = wakes.promotions.predicate_filter(
+        predicates::generation.combine(predicates::annotations),
+        predicates::Config::default(),
+    );
+    let promotions = Controller::for_stream(filtered, stores.promotions.clone())
+        .with_config(config())
+        .graceful_shutdown_on(stop.cancelled_owned())
+        .run(reconcile_promotion::reconcile, error_policy::policy, Arc::clone(&operator))
+        .for_each(|_told| std::future::ready(()));
     let filled = async {
         match stores.filled().await {
             Ok(()) => operator.readiness.caches_filled(),
@@ -57,9 +66,8 @@ pub(crate) async fn shops(
         }
         std::future::pending::<()>().await;
     };
-    let promotions = wakes.promotions.for_each(|_seen| std::future::ready(()));
-    let rest = futures::future::join(promotions, filled);
-    futures::future::select(services.boxed(), rest.boxed()).await;
+    let both = futures::future::join(services, promotions);
+    futures::future::select(both.boxed(), filled.boxed()).await;
 }
 
 /// The service that owns a Deployment, or that adopted it.

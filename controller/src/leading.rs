@@ -87,4 +87,10 @@ async fn sweep(operator: &Operator) {
             tracing::warn!(%error, "files of a service that is gone remain");
         }
     }
+    let events = operator.stores.promotions.state();
+    operator.promotions.retain(|namespace, name| {
+        events.iter().any(|event| {
+            event.metadata.namespace.as_deref() == Some(namespace) && event.metadata.name.as_deref() == Some(name)
+        })
+    });
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod cli;
+mod clock;
 mod config;
 mod controllers;
 mod error_policy;
@@ -14,8 +15,12 @@ mod log;
 mod measure;
 mod model_store;
 mod operator;
+mod promotion_facts;
+mod promotion_status;
+mod promotions;
 mod readiness;
 mod reconcile;
+mod reconcile_promotion;
 mod run;
 mod services;
 mod signals;

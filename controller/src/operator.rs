@@ -14,6 +14,7 @@ use crate::config::RunConfig;
 use crate::forecasts::Forecasts;
 use crate::ledger::Ledger;
 use crate::log::TraceIds;
+use crate::promotions::Promotions;
 use crate::readiness::Readiness;
 use crate::services::Services;
 
@@ -39,6 +40,8 @@ pub(crate) struct Operator {
     pub(crate) prometheus: Option<Prometheus>,
     /// What is known of each service between two decisions.
     pub(crate) services: Services,
+    /// What promotions ask of services.
+    pub(crate) promotions: Promotions,
     /// Trained models and their forecasts.
     pub(crate) forecasts: Forecasts,
     /// The record of decisions.

@@ -1,15 +1,20 @@
 //! What promotions ask of services right now: floors for decisions, and a line for people; written by their reconciler.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use presale_planner::PromotionFloor;
-use presale_planner::promotion::{Phase, PromotionPlan};
+use jiff::Timestamp;
+use presale_models::Series;
+use presale_planner::promotion::Phase;
+use presale_planner::{PromotionFloor, PromotionPlan};
 use presale_prometheus::ServiceKey;
 
 /// Plans by namespace and name of their `PromotionEvent`.
 #[derive(Debug, Default)]
-pub(crate) struct Promotions(Mutex<HashMap<(String, String), PromotionPlan>>);
+pub(crate) struct Promotions {
+    plans: Mutex<HashMap<(String, String), PromotionPlan>>,
+    pasts: Mutex<HashMap<ServiceKey, (Timestamp, Arc<Series>)>>,
+}
 
 impl Promotions {
     /// Notes the newest plan of a promotion.
@@ -49,7 +54,40 @@ impl Promotions {
         })
     }
 
+    /// Other promotions that ask something of the same services at the same time.
+    pub(crate) fn overlapping(&self, namespace: &str, name: &str, plan: Option<&PromotionPlan>) -> Vec<String> {
+        let Some(plan) = plan else { return Vec::new() };
+        let acts = |plan: &PromotionPlan| {
+            matches!(plan.phase, Phase::PendingApproval | Phase::Scheduled | Phase::PreScaling | Phase::Active)
+        };
+        let meets = |other: &PromotionPlan| {
+            plan.targets.iter().any(|ours| {
+                let same = other.targets.iter().filter(|theirs| theirs.service == ours.service);
+                same.map(|theirs| &theirs.floor).any(|t| t.from < ours.floor.until && ours.floor.from < t.until)
+            })
+        };
+        self.plans(|plans| {
+            let others = plans.iter().filter(|((place, other), _)| place == namespace && other != name);
+            let mut found: Vec<String> = others
+                .filter(|(_, other)| acts(plan) && acts(other) && meets(other))
+                .map(|((_, other), _)| other.clone())
+                .collect();
+            found.sort();
+            found
+        })
+    }
+
+    /// The past of a service and when it was read, where a promotion needed it.
+    pub(crate) fn past(&self, key: &ServiceKey) -> Option<(Timestamp, Arc<Series>)> {
+        self.pasts.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Keeps a past that was read.
+    pub(crate) fn keep_past(&self, key: &ServiceKey, read: Timestamp, past: Arc<Series>) {
+        self.pasts.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), (read, past));
+    }
+
     fn plans<T>(&self, job: impl FnOnce(&mut HashMap<(String, String), PromotionPlan>) -> T) -> T {
-        job(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        job(&mut self.plans.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

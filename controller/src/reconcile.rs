@@ -116,6 +116,7 @@ impl Round<'_> {
         let lead_time = operator.lead_time(key, spec, *now);
         let limit = spec.latency.map(|latency| latency.max.as_secs_f64());
         let forecast = operator.forecasts.input(key, *now, lead_time);
+        let promotions = operator.promotions.floors(key);
         operator.services.with(key, |service| {
             let capacity = service.learning.capacity();
             Ok(PlanInput {
@@ -129,7 +130,7 @@ impl Round<'_> {
                 capacity_p10: capacity.map(|c| c.p10),
                 capacity_p50: capacity.map(|c| c.p50),
                 lead_time,
-                promotions: Vec::new(),
+                promotions,
                 history: service.memory.history.clone(),
                 changes: service.memory.changes.clone(),
                 hand_scaled: observed.hand_scaled.as_ref().map(Into::into),
@@ -174,7 +175,7 @@ impl Round<'_> {
             failure,
             forecast: operator.forecasts.status(key, *now, spec),
             learned,
-            promotion: None,
+            promotion: operator.promotions.shown(key),
             health: None,
             time_zone: &spec.time_zone,
         });

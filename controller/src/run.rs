@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use presale_cluster::{Elector, Events, Kinds, Leadership, Writer, connect, watch};
 use presale_metrics::Metrics;
 use presale_prometheus::Prometheus;
@@ -13,11 +12,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::wall_clock;
 use crate::config::{RunConfig, unsigned};
 use crate::forecasts::Forecasts;
 use crate::ledger::Ledger;
 use crate::log::{self, TraceIds};
 use crate::operator::Operator;
+use crate::promotions::Promotions;
 use crate::readiness::Readiness;
 use crate::services::Services;
 use crate::{admin, controllers, health, leading, readiness, tick, trainer};
@@ -50,6 +51,7 @@ pub(crate) async fn run(config: RunConfig) -> anyhow::Result<ExitCode> {
         writer,
         prometheus: config.prometheus.convert().map(Prometheus::new).transpose()?,
         services: Services::new(config.tick),
+        promotions: Promotions::default(),
         forecasts: Forecasts::default(),
         ledger: Ledger::new(&config.data_dir, config.ledger_bytes),
         metrics,
@@ -130,9 +132,4 @@ async fn stop(
         tracing::warn!("the lease was not given back in time; it runs out by itself");
     }
     tracing::info!("stopped");
-}
-
-#[expect(clippy::disallowed_methods, reason = "the composition root reads the wall clock for everybody")]
-fn wall_clock() -> Timestamp {
-    Timestamp::now()
 }

@@ -1,65 +1,79 @@
-//! `presale forecast SHOP`: what the operator expects, as a table with a band, and how far it is to be trusted.
+//! `presale forecast`: the load that is expected of a service, with its band and how far the model is to be trusted.
 
 use std::process::ExitCode;
 
-use presale_models::{LEVELS, QuantileForecast};
+use jiff::SignedDuration;
+use presale_models::LEVELS;
 
-use super::cluster::Cluster;
-use super::exit::say;
-use super::operator_address::OperatorAddress;
 use super::output::{Output, columns};
-use super::sparkline::sparkline;
+use super::reach::{Place, Reach};
 use crate::views::ForecastView;
 
 /// Arguments of `presale forecast`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// `ShopService` whose forecast to show
+    /// The service
     shop: String,
-    /// Rows of the table
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=1000), value_name = "N")]
-    rows: u16,
+    /// How far to look
+    #[arg(long, default_value = "6h", value_name = "DURATION")]
+    horizon: SignedDuration,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    reach: Reach,
     #[command(flatten)]
     output: Output,
-    #[command(flatten)]
-    operator: OperatorAddress,
-    #[command(flatten)]
-    cluster: Cluster,
 }
+
+/// Rows of the table, at most.
+const ROWS: usize = 24;
 
 /// Shows the forecast.
 ///
 /// # Errors
-/// When no operator answers, or it has no model of the service yet.
+/// Where the operator does not answer or has no model yet.
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { shop, rows, output, operator, cluster } = args;
-    let (client, namespace) = cluster.connect().await?;
-    let view: ForecastView = operator.get(&client, &format!("/forecast/{namespace}/{shop}")).await?;
-    say(format!(
-        "{shop}: model {}, trained {:.0}, {}; lead time {:#}",
-        view.model,
-        view.trained_at,
-        if view.trusted { "trusted" } else { "not trusted yet" },
-        view.lead_time
-    ));
-    output.print(&view, |view| table(&view.band, usize::from(rows)))?;
+    let (client, namespace) = args.place.connect().await?;
+    let operator = args.reach.operator(&client).await?;
+    let view: ForecastView = operator.get(&format!("/forecast/{namespace}/{}", args.shop)).await?;
+    args.output.print(&view, |view| table(&args.shop, view, args.horizon))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The band thinned to `rows` rows, each the highest of its share, with the median as a line above.
-fn table(band: &QuantileForecast, rows: usize) -> String {
-    let [low, _, median, _, _, p95, high, _] = LEVELS;
-    let medians: Vec<Option<f64>> = (0..band.rows().len()).map(|i| band.value(i, median)).collect();
-    let top = (0..band.rows().len()).filter_map(|i| band.value(i, high)).fold(0.0, f64::max);
-    let every = band.rows().len().div_ceil(rows.max(1)).max(1);
-    let mut lines = vec![["TIME", "2.5 %", "MEDIAN", "95 %", "97.5 %"].map(str::to_owned)];
-    for first in (0..band.rows().len()).step_by(every) {
-        let share = first..(first + every).min(band.rows().len());
-        let highest = |level| {
-            let most = share.clone().filter_map(|i| band.value(i, level)).reduce(f64::max);
-            most.map_or_else(String::new, |value| format!("{value:.1}"))
-        };
-        lines.push([band.time_of(first).to_string(), highest(low), highest(median), highest(p95), highest(high)]);
+fn table(shop: &str, view: &ForecastView, horizon: SignedDuration) -> String {
+    let word = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.2}"));
+    let trust = if view.trusted { "trusted: it acts" } else { "not trusted yet: live load acts alone" };
+    let mut text = format!(
+        "{shop}: {} trained {}, {trust}\nloss relative to weekly seasonal naive {} (below 1 is better), 95 % coverage {}, lead time {:#}\n",
+        view.model,
+        view.trained_at,
+        word(view.scores.relative_wql),
+        word(view.scores.coverage95),
+        view.lead_time
+    );
+    if view.last_good {
+        text.push_str("this is the last good model: the newest on disk was damaged\n");
     }
-    format!("{}\n{}", sparkline(&medians, 96, top), columns(&lines))
+    let band = &view.band;
+    let wanted = usize::try_from(horizon.as_secs() / band.step().as_secs().max(1)).unwrap_or(0);
+    let rows = band.rows().len().min(wanted.max(1));
+    let most = (0..rows).filter_map(|row| band.value(row, LEVELS[6])).fold(0.0, f64::max);
+    let mut lines = vec![["TIME", "P2.5", "P50", "P95", "P97.5", ""].map(str::to_owned)];
+    for row in (0..rows).step_by(rows.div_ceil(ROWS).max(1)) {
+        let at = |level: usize| band.value(row, LEVELS[level]).map(|value| format!("{value:.1}")).unwrap_or_default();
+        let median = band.value(row, LEVELS[2]).unwrap_or(0.0);
+        let time = band.time_of(row).to_string();
+        lines.push([time, at(0), at(2), at(5), at(6), bar(median, most)]);
+    }
+    text.push('\n');
+    text.push_str(&columns(&lines));
+    text
+}
+
+/// A bar of at most thirty characters.
+fn bar(value: f64, most: f64) -> String {
+    let share = if most > 0.0 { (value / most).clamp(0.0, 1.0) } else { 0.0 };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 30")]
+    let length = (share * 30.0).round() as usize;
+    "█".repeat(length)
 }

@@ -1,109 +1,114 @@
-//! The live view of `presale top`: refreshed in place until `q`, Esc or Ctrl-C.
+//! The live view on a terminal: drawn anew every second, left with q, Esc or Ctrl-C.
 
 use std::time::Duration;
 
-use anyhow::Context;
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout};
+use crossterm::event::{self, Event, KeyCode, KeyModifiers};
+use ratatui::layout::Constraint;
 use ratatui::style::{Color, Style, Stylize};
-use ratatui::text::Line;
-use ratatui::widgets::{Block, Paragraph, Row as TableRow, Table, TableState, Wrap};
+use ratatui::widgets::{Block, Row, Table};
+use ratatui::{DefaultTerminal, Frame};
 
-use super::table::{HEAD, cells};
-use super::{Row, Source};
+use super::{HEADS, Line, Source, cells};
 
-/// Shows until the user leaves.
-///
-/// # Errors
-/// When the API server refuses at first, or the terminal cannot be drawn on.
-pub(super) async fn show(source: &Source, every: Duration) -> anyhow::Result<()> {
-    let mut screen = Screen { rows: Vec::new(), remark: None, table: TableState::default().with_selected(0) };
-    (screen.rows, screen.remark) = source.look().await?;
-    let mut terminal = ratatui::try_init().context("cannot draw on this terminal; --once prints a table")?;
-    let (keys, mut pressed) = tokio::sync::mpsc::channel(16);
-    std::thread::spawn(move || {
-        while let Ok(event) = crossterm::event::read() {
-            if keys.blocking_send(event).is_err() {
-                break;
-            }
-        }
-    });
-    let mut due = tokio::time::interval(every.max(Duration::from_millis(250)));
-    let shown = loop {
-        if let Err(error) = terminal.draw(|frame| screen.draw(frame)) {
-            break Err(error.into());
-        }
-        tokio::select! {
-            _ = due.tick() => match source.look().await {
-                Ok((rows, remark)) => (screen.rows, screen.remark) = (rows, remark),
-                Err(error) => screen.remark = Some(format!("{error:#}")),
-            },
-            event = pressed.recv() => match event {
-                Some(Event::Key(key)) if leaves(key) => break Ok(()),
-                Some(Event::Key(key)) if key.code == KeyCode::Down => screen.table.select_next(),
-                Some(Event::Key(key)) if key.code == KeyCode::Up => screen.table.select_previous(),
-                Some(_) => {}
-                None => break Ok(()),
-            },
-        }
-    };
-    ratatui::restore();
+/// Time between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Widths of the columns.
+const WIDTHS: [Constraint; 10] = [
+    Constraint::Min(10),
+    Constraint::Length(9),
+    Constraint::Length(4),
+    Constraint::Length(5),
+    Constraint::Length(7),
+    Constraint::Length(10),
+    Constraint::Length(18),
+    Constraint::Length(27),
+    Constraint::Length(14),
+    Constraint::Min(16),
+];
+
+/// Draws until the user leaves.
+pub(super) async fn run(source: &Source) -> anyhow::Result<()> {
+    let mut terminal = ratatui::try_init()?;
+    let shown = show(source, &mut terminal).await;
+    ratatui::try_restore()?;
     shown
 }
 
-fn leaves(key: KeyEvent) -> bool {
-    matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)
-        || (key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL))
-}
-
-/// What is on the screen.
-struct Screen {
-    rows: Vec<Row>,
-    remark: Option<String>,
-    table: TableState,
-}
-
-impl Screen {
-    fn draw(&mut self, frame: &mut Frame<'_>) {
-        let areas =
-            Layout::vertical([Constraint::Min(3), Constraint::Length(4), Constraint::Length(1)]).split(frame.area());
-        let [table, why, help] = [0, 1, 2].map(|i| areas.get(i).copied().unwrap_or_default());
-        let cells: Vec<[String; 12]> = self.rows.iter().map(cells).collect();
-        let widths = widths(&cells);
-        let rows = self.rows.iter().zip(cells).map(|(row, cells)| TableRow::new(cells).style(style(row)));
-        let widget = Table::new(rows, widths)
-            .header(TableRow::new(HEAD).bold())
-            .row_highlight_style(Style::new().reversed())
-            .block(Block::bordered().title(format!(" presale · {} services ", self.rows.len())));
-        frame.render_stateful_widget(widget, table, &mut self.table);
-        let chosen = self.table.selected().and_then(|i| self.rows.get(i));
-        let text = chosen.map_or("", |row| row.message.as_str());
-        frame
-            .render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).block(Block::bordered().title(" why ")), why);
-        let line = match &self.remark {
-            Some(remark) => Line::from(remark.as_str()).fg(Color::Yellow),
-            None => Line::from("↑↓ choose · q leave").dim(),
-        };
-        frame.render_widget(line, help);
-    }
-}
-
-/// Fewer ready pods than wanted is yellow, an unknown load red.
-fn style(row: &Row) -> Style {
-    match &row.live {
-        Some(live) if live.load.is_none() => Style::new().fg(Color::Red),
-        Some(live) if live.ready < live.desired => Style::new().fg(Color::Yellow),
-        _ => Style::new(),
-    }
-}
-
-fn widths(cells: &[[String; 12]]) -> [Constraint; 12] {
-    let mut most = HEAD.map(|head| head.chars().count());
-    for row in cells {
-        for (width, cell) in most.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+async fn show(source: &Source, terminal: &mut DefaultTerminal) -> anyhow::Result<()> {
+    let mut lines = Vec::new();
+    let mut trouble = String::new();
+    loop {
+        match source.lines().await {
+            Ok(found) => (lines, trouble) = (found, String::new()),
+            Err(error) => trouble = format!(" — {error:#}"),
+        }
+        let title = format!(" presale top{}{trouble} — q leaves ", source.remark());
+        terminal.draw(|frame| draw(frame, &lines, &title))?;
+        if tokio::task::spawn_blocking(left).await?? {
+            return Ok(());
         }
     }
-    most.map(|width| Constraint::Length(u16::try_from(width).unwrap_or(u16::MAX)))
+}
+
+/// Waits for the next look; true if the user leaves meanwhile.
+fn left() -> std::io::Result<bool> {
+    if !event::poll(EVERY)? {
+        return Ok(false);
+    }
+    let Event::Key(key) = event::read()? else { return Ok(false) };
+    let interrupted = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+    Ok(interrupted || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc))
+}
+
+fn draw(frame: &mut Frame<'_>, lines: &[Line], title: &str) {
+    let rows = lines.iter().map(|line| Row::new(cells(line)).style(style(line)));
+    let table = Table::new(rows, WIDTHS)
+        .header(Row::new(HEADS).style(Style::new().bold()))
+        .block(Block::bordered().title(title.to_owned()))
+        .column_spacing(1);
+    frame.render_widget(table, frame.area());
+}
+
+/// Yellow while pods are awaited, red where nothing is known of the load.
+fn style(line: &Line) -> Style {
+    let blind = line.live.as_ref().is_some_and(|live| live.load.is_none());
+    if blind {
+        Style::new().fg(Color::Red)
+    } else if line.ready < line.desired {
+        Style::new().fg(Color::Yellow)
+    } else {
+        Style::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::*;
+
+    #[test]
+    fn a_service_shows_with_its_promotion() {
+        let line = Line {
+            namespace: "shop".into(),
+            name: "catalog".into(),
+            mode: "Auto".into(),
+            min: 2,
+            max: 10,
+            current: Some(4),
+            ready: Some(3),
+            desired: Some(4),
+            next: "9 @20:00".into(),
+            reason: "Promotion".into(),
+            promotion: "flash (Active)".into(),
+            live: None,
+        };
+        let mut terminal = Terminal::new(TestBackend::new(140, 5)).unwrap();
+        terminal.draw(|frame| draw(frame, &[line], " presale top ")).unwrap();
+        let text: String = terminal.backend().buffer().content().iter().map(|cell| cell.symbol()).collect();
+        for word in ["NAME", "catalog", "9 @20:00", "flash (Active)"] {
+            assert!(text.contains(word), "{word} is not in {text}");
+        }
+    }
 }
