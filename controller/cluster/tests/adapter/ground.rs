@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use futures::StreamExt;
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
@@ -14,7 +15,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::wait::{await_condition, conditions::is_crd_established};
 use kube::{Api, Client, CustomResourceExt, Resource, ResourceExt};
 use presale_cluster::rbac::{OWN_NAMESPACE, RULES};
-use presale_cluster::{Kinds, Leadership, Stores, Wakes, Writer, connect, watch};
+use presale_cluster::{Error, Kinds, Leadership, Observed, Stores, Target, Wakes, Writer, connect, observe, watch};
 use presale_crds::{PromotionEvent, ShopService};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -141,6 +142,11 @@ impl Ground {
         .await
     }
 
+    /// What the adapter sees of a target.
+    pub(crate) async fn look(&self, target: &Target, shop: &ShopService) -> Result<Observed, Error> {
+        observe(self.writer.client(), &self.stores, target, shop, clock()).await
+    }
+
     /// What the adapter has written so far; dry runs are no writes.
     pub(crate) fn writes(&self) -> anyhow::Result<AuditEntries> {
         Ok(self.oracle.writes()?.by_user(&self.user))
@@ -150,6 +156,12 @@ impl Ground {
     pub(crate) fn writes_of(&self, user: &str) -> anyhow::Result<AuditEntries> {
         Ok(self.oracle.writes()?.by_user(user))
     }
+}
+
+/// Real time.
+#[expect(clippy::disallowed_methods, reason = "a test is its own composition root")]
+pub(crate) fn clock() -> Timestamp {
+    Timestamp::now()
 }
 
 /// A client with the operator's rights under a name of its own.

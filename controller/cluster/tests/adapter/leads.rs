@@ -2,16 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use presale_cluster::{Elector, Error, Target, Writer, scale};
 use test_kit::ApiServer;
 
-use crate::ground::{Ground, operator};
-
-#[expect(clippy::disallowed_methods, reason = "a test is its own composition root")]
-fn clock() -> Timestamp {
-    Timestamp::now()
-}
+use crate::ground::{Ground, clock, operator};
 
 #[expect(clippy::disallowed_methods, reason = "the test measures real time")]
 fn stopwatch() -> Instant {

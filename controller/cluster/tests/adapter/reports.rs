@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Event;
 use kube::api::ListParams;
 use presale_cluster::{
-    Error, Events, Notice, Observed, Report, Target, apply_owned, convert, failed_status, observe, shop_status,
+    Error, Events, Notice, Observed, Report, Target, apply_owned, convert, failed_status, shop_status,
     write_shop_status,
 };
 use presale_crds::ShopService;
@@ -65,11 +65,11 @@ async fn a_status_is_written_when_something_changed_and_not_while_it_only_aged()
     ground.cached_replicas("orders", 2).await?;
     let target = Target::owned(&ground.namespace, "orders");
     until("two pods are starting", async || {
-        let seen = observe(ground.writer.client(), &ground.stores, &target, &shop).await?;
+        let seen = ground.look(&target, &shop).await?;
         Ok(seen.replicas.starting == 2)
     })
     .await?;
-    let observed = observe(ground.writer.client(), &ground.stores, &target, &shop).await?;
+    let observed = ground.look(&target, &shop).await?;
     let (mut now, mut written) = ("2026-11-27T20:00:00Z".parse::<Timestamp>()?, Vec::new());
     for load in [150.0, 150.0, 151.0, 149.0, 450.0, 451.0] {
         now += SignedDuration::from_secs(15);
@@ -102,7 +102,7 @@ async fn a_failure_becomes_a_condition_once_and_keeps_what_was_known() -> anyhow
         "replicas": {"min": 1, "max": 9}});
     let shop = ground.shop("orders", missing).await?;
     let target = ground.kinds.adopted(&ground.namespace, ("apps/v1", "Deployment", "missing")).await?;
-    let error = observe(ground.writer.client(), &ground.stores, &target, &shop).await.expect_err("missing");
+    let error = ground.look(&target, &shop).await.expect_err("missing");
     let now = "2026-11-27T20:00:00Z".parse()?;
     assert!(write_shop_status(&ground.writer, &shop, &failed_status(&shop, &error, now)).await?);
     let shop = ground.read("orders").await?;
