@@ -24,8 +24,7 @@ check: ## Format, clippy, licences
 
 .PHONY: generate
 generate: ## Rewrite every generated file (CRDs, dashboards, rules) from its source
-	cargo run -q -p presale-crds
-	cargo run -q -p presale-dashboards
+	UPDATE=1 cargo test -p workspace-tests --test drift
 
 .PHONY: clean
 clean: ## Remove build output (the tool cache stays)

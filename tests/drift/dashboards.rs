@@ -6,6 +6,8 @@ use std::process::Command;
 
 use presale_dashboards::{alerts, panels, queries, recordings, render};
 
+use crate::comparison::assert_no_drift;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_path_buf()
 }
@@ -14,17 +16,7 @@ fn root() -> PathBuf {
 fn the_dashboard_the_rules_and_the_runbook_are_what_the_names_render() {
     let rendered = render().expect("the names render");
     assert_eq!(render().expect("the names render"), rendered, "the same names give the same bytes");
-    for (path, text) in &rendered {
-        let held = std::fs::read_to_string(root().join(path)).unwrap_or_default();
-        assert!(held == *text, "{path} differs from its source: run `make generate`");
-    }
-    let strays = ["dashboards", "dashboards/rules"].into_iter().flat_map(|folder| {
-        let entries = std::fs::read_dir(root().join(folder)).expect("the folder exists").filter_map(Result::ok);
-        entries.map(move |entry| format!("{folder}/{}", entry.file_name().display()))
-    });
-    let kept = |path: &String| [".json", ".yaml", ".md"].iter().any(|end| path.ends_with(end));
-    let strays: Vec<String> = strays.filter(kept).filter(|path| !rendered.contains_key(path)).collect();
-    assert_eq!(strays, ["dashboards/rules/alerts_test.yaml"], "only the rules' unit tests are written by hand");
+    assert_no_drift(&rendered);
 }
 
 /// Names of metrics in a query: what is followed by a selector, a range, or stands where a vector must.
@@ -72,7 +64,7 @@ fn every_query_is_filled_in_and_every_panel_explains_itself() {
 #[test]
 fn every_alert_has_a_page_of_the_runbook_and_a_unit_test() {
     let runbook = std::fs::read_to_string(root().join("dashboards/runbook.md")).expect("the runbook");
-    let tests = std::fs::read_to_string(root().join("dashboards/rules/alerts_test.yaml")).expect("the unit tests");
+    let tests = std::fs::read_to_string(root().join("dashboards/tests/alerts.yaml")).expect("the unit tests");
     assert!(alerts().len() >= 4);
     for alert in alerts() {
         assert!(runbook.contains(&format!("\n## {}\n", alert.name)), "{} has no page", alert.name);
@@ -100,14 +92,15 @@ fn promtool_passes_the_rules_and_their_unit_tests_and_fails_a_wrong_one() {
         "dashboards/rules/alerts.yaml",
     ])
     .expect("the rules are right");
-    promtool(&["test", "rules", "dashboards/rules/alerts_test.yaml"]).expect("the alerts do what their tests say");
+    promtool(&["test", "rules", "dashboards/tests/alerts.yaml"]).expect("the alerts do what their tests say");
 
     let folder = tempfile::tempdir().expect("a temporary directory");
-    for name in ["recording.yaml", "alerts.yaml", "alerts_test.yaml"] {
-        let text = std::fs::read_to_string(root().join("dashboards/rules").join(name)).expect("a rule file");
-        let planted = text.replace("presale_leader == 1", "presale_leader == 2");
-        std::fs::write(folder.path().join(name), planted).expect("write a rule file");
+    for name in ["rules/recording.yaml", "rules/alerts.yaml", "tests/alerts.yaml"] {
+        let text = std::fs::read_to_string(root().join("dashboards").join(name)).expect("a rule file");
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("make a folder");
+        std::fs::write(path, text.replace("presale_leader == 1", "presale_leader == 2")).expect("write a rule file");
     }
-    let file = folder.path().join("alerts_test.yaml");
+    let file = folder.path().join("tests/alerts.yaml");
     promtool(&["test", "rules", file.to_str().expect("UTF-8")]).expect_err("a planted fault was not found");
 }
