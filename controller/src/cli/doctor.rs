@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::exit;
 use super::output::{Output, columns};
 use super::reach::{Place, Reach, kubeconfig};
-use crate::promotion_status::condition;
+use super::conditions::condition;
 use crate::readiness::Report;
 
 /// Arguments of `presale doctor`.

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::exit::say;
 use super::output::{Output, columns};
 use super::reach::{Place, about, unreachable};
-use crate::promotion_status::condition;
+use super::conditions::condition;
 
 mod create;
 

@@ -119,12 +119,7 @@ pub async fn search(
 ) -> Result<Vec<Listed>, DatabaseError> {
     let mut connection = db.connection().await?;
     let (rank, id) = after.unwrap_or((f32::INFINITY, Uuid::max()));
-    let query = sqlx::query(SEARCH)
-        .bind(text)
-        .bind(page.categories)
-        .bind(rank)
-        .bind(id)
-        .bind(i64::from(page.limit));
+    let query = sqlx::query(SEARCH).bind(text).bind(page.categories).bind(rank).bind(id).bind(i64::from(page.limit));
     let rows = db.measure("search", query.fetch_all(&mut *connection)).await?;
     summaries(db, connection, &rows, |description| passage::best(description, text)).await
 }

@@ -212,7 +212,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(1)).await;
             assert_eq!(door.admit(priority).await.unwrap_err(), Refusal::Shed, "{priority:?}");
         }
-        queue.iter().for_each(|waiter| assert!(!waiter.is_finished()));
+        assert!(queue.iter().all(|waiter| !waiter.is_finished()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -77,7 +77,7 @@ struct ModelFlags {
 struct RunFlags {
     #[command(flatten)]
     model: ModelFlags,
-    /// Where to send load: http://127.0.0.1:30080 or NAME=http://127.0.0.1:30080; each target gets the same sessions.
+    /// Where to send load: `http://127.0.0.1:30080` or `NAME=http://127.0.0.1:30080`; each target gets the same sessions.
     #[arg(long = "target", required = true, value_name = "TARGET")]
     targets: Vec<Target>,
     /// How long, for example 5m.

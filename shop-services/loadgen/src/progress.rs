@@ -36,7 +36,7 @@ impl Progress {
                 let _ = write!(stderr, "\r\x1b[K{}", line(elapsed, rate, targets, ledgers));
                 let _ = stderr.flush();
             }
-            Self::Log(stderr) if elapsed.as_secs() % 10 == 0 => {
+            Self::Log(stderr) if elapsed.as_secs().is_multiple_of(10) => {
                 let _ = writeln!(stderr, "{}", line(elapsed, rate, targets, ledgers));
             }
             Self::Log(_) | Self::Silent => {}

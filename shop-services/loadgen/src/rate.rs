@@ -268,6 +268,7 @@ impl<'a> Fields<'a> {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "rounded, or exact by construction")]
 mod tests {
     use super::*;
 

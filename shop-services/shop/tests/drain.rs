@@ -1,5 +1,7 @@
 //! Real processes of the one binary: start, serve, drain on SIGTERM and exit 0, with no request lost on the way.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -97,7 +99,7 @@ async fn load(addresses: &[SocketAddr], seconds: u64) -> anyhow::Result<Verdict>
         assortment: Assortment::new(PRODUCTS, 1.0).expect("products"),
         targets: addresses.iter().map(|a| Target { name: a.port().to_string(), address: *a }).collect(),
         duration: Duration::from_secs(seconds),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         slo: Duration::from_millis(200),
     };
     let around = Surroundings {

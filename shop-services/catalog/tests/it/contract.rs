@@ -17,7 +17,7 @@ async fn exports_every_declared_metric_and_no_other() -> anyhow::Result<()> {
     assert!(exposition.ends_with("# EOF\n"));
     let exported: BTreeSet<&str> =
         exposition.lines().filter_map(|l| l.strip_prefix("# TYPE ")).filter_map(|l| l.split(' ').next()).collect();
-    let declared: BTreeSet<&str> = shop_metrics::names::ALL.iter().map(|m| m.registered_name()).collect();
+    let declared: BTreeSet<&str> = shop_metrics::names::ALL.iter().map(shop_metrics::Metric::registered_name).collect();
     assert_eq!(exported, declared);
     for metric in shop_metrics::names::ALL {
         let sampled = exposition.lines().any(|l| l.starts_with(metric.name));

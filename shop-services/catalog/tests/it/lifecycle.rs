@@ -98,7 +98,7 @@ async fn overload_is_counted_as_offered_and_turned_away_with_retry_after() -> an
     let catalog = start_on(&url, &flags).await?;
     let lock = locked(&catalog).await?;
     let (answers, ()) = tokio::join!(join_all((0..10).map(|_| catalog.get("/v1/products"))), async {
-        sleep(Duration::from_millis(1_000)).await;
+        sleep(Duration::from_secs(1)).await;
         drop(lock);
     });
     let shed: Vec<_> = answers.iter().filter(|a| a.status == 503).collect();

@@ -144,13 +144,15 @@ impl Catalog {
     }
 
     pub(crate) async fn metrics(&self) -> String {
-        let answer = self.send_to(self.admin, "GET", "/metrics", &[], "").await.expect("an answer");
+        let request = http::Request::get(format!("http://{}/metrics", self.admin));
+        let answer = self.exchange(request.body(Full::default()).expect("a request")).await.expect("an answer");
         assert_eq!(answer.header("content-type"), shop_kit::admin::OPENMETRICS);
         String::from_utf8(answer.body).expect("text")
     }
 
     pub(crate) async fn admin_readyz(&self) -> Answer {
-        self.send_to(self.admin, "GET", "/readyz", &[], "").await.expect("an answer")
+        let request = http::Request::get(format!("http://{}/readyz", self.admin));
+        self.exchange(request.body(Full::default()).expect("a request")).await.expect("an answer")
     }
 
     pub(crate) async fn send(
@@ -160,22 +162,15 @@ impl Catalog {
         headers: &[(&str, &str)],
         body: &str,
     ) -> anyhow::Result<Answer> {
-        self.send_to(self.public, method, path, headers, body).await
-    }
-
-    async fn send_to(
-        &self,
-        to: SocketAddr,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> anyhow::Result<Answer> {
-        let mut request = http::Request::builder().method(method).uri(format!("http://{to}{path}"));
+        let mut request = http::Request::builder().method(method).uri(format!("http://{}{path}", self.public));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.client.request(request.body(Full::from(body.to_owned()))?).await?;
+        self.exchange(request.body(Full::from(body.to_owned()))?).await
+    }
+
+    async fn exchange(&self, request: http::Request<Full<axum::body::Bytes>>) -> anyhow::Result<Answer> {
+        let response = self.client.request(request).await?;
         let (parts, body) = response.into_parts();
         let body = body.collect().await?.to_bytes().to_vec();
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })

@@ -27,8 +27,8 @@ async fn a_product_lives_from_creation_to_retirement() -> anyhow::Result<()> {
     assert_eq!(read.header("etag"), tag);
     assert_eq!(read.json()["created_at"], "2027-01-15T08:00:00Z");
 
-    let patch = r#"{"title": "Walnut table", "variants": [{"sku": "OAK-1", "title": "one"}, {"sku": "OAK-2", "title": "two"}]}"#;
-    let changed = catalog.admin("PATCH", &path, Some(&tag), patch).await;
+    let change = r#"{"title": "Walnut table", "variants": [{"sku": "OAK-1", "title": "one"}, {"sku": "OAK-2", "title": "two"}]}"#;
+    let changed = catalog.admin("PATCH", &path, Some(&tag), change).await;
     assert_eq!(changed.status, 200);
     assert_eq!(changed.json()["title"], "Walnut table");
     assert_eq!(changed.json()["brand"], "Elm", "what is absent stays");
