@@ -16,6 +16,10 @@ cluster-up: ## Start one real Kubernetes node on this machine, heal it, or find 
 cluster-down: ## Take the node away without a trace, whoever started it
 	@tests/cluster/ground.sh down
 
+.PHONY: cluster-test
+cluster-test: ## Prove that the node heals, changes hands and leaves nothing behind (takes it down)
+	cargo test -p workspace-tests --test ground
+
 .PHONY: image
 image: ## Build the product's images from a static build: out/images/{presale,shop}.tar
 	@deploy/images/build.sh

@@ -68,7 +68,8 @@ start_all() {
   wait_for kube-controller-manager 60 kubectl get serviceaccount default # before that every pod is refused
   wait_for kube-scheduler 60 curl -fksS https://127.0.0.1:10259/healthz
   wait_for coredns 60 curl -fsS http://127.0.0.1:8053/health
-  wait_for metrics-server 60 curl -fksS https://$NODE_IP:4443/livez # its first figures follow after two scrapes, 30 s
+  wait_for metrics-server 60 curl -fksS https://$NODE_IP:4443/livez
+  serve_metrics_api # its first figures follow after two scrapes, 30 s
   inputs >"$RUN/up"
 }
 

@@ -9,6 +9,7 @@ pub mod decision;
 mod facts;
 mod floors;
 mod guardrails;
+pub mod health;
 pub mod input;
 mod memory;
 mod next;
@@ -19,6 +20,7 @@ mod report;
 
 pub use decide::decide;
 pub use decision::{Clamp, Decision, InputState, NextChange};
+pub use health::{HealthInput, HealthPolicy, Remediation, remediate};
 pub use input::{ForecastInput, HandScaled, PlanInput, Recommendation, ReplicaChange, ReplicaCounts, Saturation};
 pub use memory::Memory;
 pub use policy::{Behavior, Mode, Policy, Select, StepLimit, Trust};

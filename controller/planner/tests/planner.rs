@@ -3,6 +3,8 @@
 
 #[path = "planner/arbitrary.rs"]
 mod arbitrary;
+#[path = "planner/health.rs"]
+mod health;
 #[path = "planner/promotions.rs"]
 mod promotions;
 #[path = "planner/safety.rs"]

@@ -14,5 +14,9 @@ start_metrics_server() {
 }
 
 allow_addons() {
-  kubectl apply --server-side -f "$HERE/manifests" >/dev/null
+  kubectl apply --server-side -f "$HERE/manifests/coredns.yaml" -f "$HERE/manifests/metrics-server.yaml" >/dev/null
+}
+
+serve_metrics_api() {
+  kubectl apply --server-side -f "$HERE/manifests/metrics-api.yaml" >/dev/null
 }

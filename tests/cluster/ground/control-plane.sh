@@ -33,11 +33,11 @@ start_controllers() {
     --authorization-kubeconfig=$k --bind-address=127.0.0.1 --leader-elect=false --root-ca-file="$RUN/pki/ca.crt" \
     --service-account-private-key-file="$RUN/pki/service-account.key" --use-service-account-credentials=true \
     --feature-gates=HPAScaleToZero=true --cluster-cidr=10.244.0.0/16 --allocate-node-cidrs=false \
-    --flex-volume-plugin-dir="$VAR/volume-plugins" --cert-dir="$RUN/pki/controllers"
+    --kube-api-qps=300 --kube-api-burst=600 --flex-volume-plugin-dir="$VAR/volume-plugins" --cert-dir="$RUN/pki/controllers"
 }
 
 start_scheduler() {
   local k=$RUN/kubeconfig/scheduler
   start kube-scheduler "${BIN[kube-scheduler]}" --kubeconfig=$k --authentication-kubeconfig=$k \
-    --authorization-kubeconfig=$k --leader-elect=false --bind-address=127.0.0.1 --cert-dir="$RUN/pki/scheduler"
+    --authorization-kubeconfig=$k --leader-elect=false --bind-address=127.0.0.1 --kube-api-qps=300 --kube-api-burst=600 --cert-dir="$RUN/pki/scheduler"
 }

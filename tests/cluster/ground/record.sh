@@ -35,20 +35,14 @@ running() {
   [ -n "$since" ] && [ "$(start_time "$id")" = "$since" ] && echo "$id"
 }
 
-# Signals all at once, waits for up to five seconds, then kills what is left.
+# Kills servers and waits until they are gone. Nothing of what they would still write is kept, so no time is given.
 stop() {
   local name id
   for name in "$@"; do
-    id=$(running "$name") && kill "$id" 2>/dev/null
-  done
-  for _ in $(seq 50); do
-    for name in "$@"; do
-      running "$name" >/dev/null && { sleep 0.1; continue 2; }
-    done
-    break
+    id=$(running "$name") && kill -KILL "$id" 2>/dev/null
   done
   for name in "$@"; do
-    id=$(running "$name") && kill -KILL "$id" 2>/dev/null
+    while running "$name" >/dev/null; do sleep 0.05; done
     rm -f "$RUN/processes/$name"
   done
 }

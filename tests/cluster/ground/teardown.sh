@@ -1,14 +1,13 @@
 # Takes away everything that a ground left, whole or half, from this checkout or another: by record, never by guess.
 
 tear_down() {
-  stop metrics-server coredns kube-proxy kubelet kube-scheduler kube-controller-manager kube-apiserver etcd
+  stop metrics-server coredns kube-proxy kubelet kube-scheduler kube-controller-manager kube-apiserver etcd containerd
   kill_containers
-  stop containerd
+  remove_traces
   unmount_all
   remove_network
   remove_cgroups
   restore_settings
-  remove_logs_of_pods
   rm -rf "$RUN" "$VAR"
 }
 
@@ -18,7 +17,7 @@ kill_containers() {
   local shim
   for _ in 1 2 3; do
     pod_cgroups | while read -r group; do
-      xargs -r kill -KILL <"$group/cgroup.procs" 2>/dev/null || true
+      { xargs -r kill -KILL <"$group/cgroup.procs" || true; } 2>/dev/null
     done
     for shim in $(pgrep -f "containerd-shim.* -address $RUN/containerd.sock" || true); do
       kill -KILL "$shim" 2>/dev/null || true
@@ -43,8 +42,6 @@ remove_network() {
   done
   [ ! -d "$RUN" ] || { ip link del cni0 2>/dev/null || true; }
   [ ! -d "$RUN" ] || { remove_rules iptables; remove_rules ip6tables; }
-  rm -f /var/lib/cni/results/presale-ground-*
-  rmdir /var/lib/cni/results /var/lib/cni 2>/dev/null || true
 }
 
 # Rules of other programs stay: only jumps to chains of Kubernetes and CNI are deleted, then those chains.
@@ -75,11 +72,20 @@ restore_settings() {
   [ ! -f "$RUN/settings.before" ] || while read -r setting; do sysctl -qw "$setting" || true; done <"$RUN/settings.before"
 }
 
-# The kubelet links container logs into a place of its own choice.
-remove_logs_of_pods() {
-  local link
+# Shims, CNI and kubelet write a few files into places of their own choice; ours are told by the ids of our containers.
+remove_traces() {
+  local task id link
+  for task in "$RUN"/containerd/io.containerd.runtime.v2.task/k8s.io/* "$RUN"/containerd/io.containerd.grpc.v1.cri/sandboxes/*; do
+    [ -d "$task" ] || continue
+    id=$(basename "$task")
+    [ ! -f "$task/address" ] || rm -f "$(sed 's|^unix://||' "$task/address")"
+    rm -rf "/run/containerd/runc/k8s.io/$id" /var/lib/cni/results/*"$id"*
+  done
   for link in /var/log/containers/*.log; do
     case "$(readlink "$link" 2>/dev/null)" in "$VAR"/*) rm -f "$link" ;; esac
   done
-  rmdir /var/log/containers 2>/dev/null || true
+  [ ! -d "$RUN" ] || rm -f /var/lib/kubelet/device-plugins/kubelet.sock
+  for task in /run/containerd /var/lib/cni /var/lib/kubelet /var/log/containers; do
+    [ ! -d "$task" ] || find "$task" -depth -type d -empty -delete
+  done
 }
