@@ -7,9 +7,12 @@
 
 pub mod baseline;
 pub mod contest;
+pub mod forecast;
+pub mod generated;
 pub mod outcome;
 pub mod plant;
 pub mod policy;
 pub mod presale;
+pub mod report;
 pub mod simulate;
 pub mod trace;

@@ -57,7 +57,7 @@ impl Default for Plant {
             drain_seconds: 30.0,
             warm_up_seconds: 60.0,
             replica_capacity: 0.0,
-            saturation: 1.05,
+            saturation: 1.0,
             queue_seconds: 1.0,
             retry_share: 0.3,
             slots: 16,

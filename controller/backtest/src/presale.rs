@@ -224,7 +224,8 @@ impl Policy for Presale {
         }
         if second - self.minutes_end >= 60 {
             self.minute(second);
-            if self.trained_at == i64::MIN || second - self.trained_at >= REFIT {
+            let due = self.trained_at == i64::MIN || second - self.trained_at >= REFIT;
+            if due && self.spec.trust != Trust::Never {
                 self.train(sight);
             }
             self.predict(sight.now);

@@ -18,7 +18,7 @@ pub struct Keda {
     hpa: Hpa,
     target: f64,
     cron: Option<[u32; 24]>,
-    read_at: i64,
+    read_at: Option<i64>,
     read: Option<f64>,
     per_replica: f64,
 }
@@ -28,7 +28,7 @@ impl Keda {
     pub fn new(spec: HpaSpec, training: Option<&Past>) -> Self {
         let per_replica = spec.target * spec.capacity;
         let cron = training.map(|past| windows(past, per_replica));
-        Self { hpa: Hpa::new(spec), target: spec.target, cron, read_at: i64::MIN, read: None, per_replica }
+        Self { hpa: Hpa::new(spec), target: spec.target, cron, read_at: None, read: None, per_replica }
     }
 }
 
@@ -59,8 +59,8 @@ impl Policy for Keda {
 
     fn decide(&mut self, sight: &Sight<'_>) -> u32 {
         let second = sight.now.as_second();
-        if second - self.read_at >= POLLING || self.read_at == i64::MIN {
-            (self.read_at, self.read) = (second, sight.scrape.map(|s| s.load).or(self.read));
+        if self.read_at.is_none_or(|at| second - at >= POLLING) {
+            (self.read_at, self.read) = (Some(second), sight.scrape.map(|s| s.load).or(self.read));
         }
         let hour = usize::try_from(sight.now.to_zoned(TimeZone::UTC).hour()).unwrap_or(0);
         let floor = self.cron.map_or(0, |cron| cron[hour]);
