@@ -102,7 +102,8 @@ impl Stage {
 
     /// Waits until the Deployment has `wanted` replicas in its spec.
     pub async fn scaled(&self, name: &str, wanted: i32) -> Result<()> {
-        let reached = until(&format!("{name} has {wanted} replicas"), || async {
+        let what = format!("{name} has {wanted} replicas");
+        let reached = until(&what, || async {
             Ok((self.replicas(name).await? == Some(wanted)).then_some(()))
         });
         match reached.await {
