@@ -123,7 +123,12 @@ pub fn html(
             let lost = |o: &Outcome| o.blocks.iter().map(|b| b.1).sum::<f64>() * prices.lost_request;
             let money = (hpa.replica_hours - ours.replica_hours) * prices.replica_hour + lost(hpa) - lost(ours);
             let days = scenario.loads.len() as f64 / 5760.0;
-            format!("{:.2} per month at {} per replica-hour and {} per lost request", money / days * 30.0, prices.replica_hour, prices.lost_request)
+            format!(
+                "{:.2} per month at {} per replica-hour and {} per lost request",
+                money / days * 30.0,
+                prices.replica_hour,
+                prices.lost_request
+            )
         }
         _ => String::new(),
     };
