@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub(crate) mod completion;
+pub(crate) mod conditions;
 pub(crate) mod doctor;
 pub(crate) mod exit;
 pub(crate) mod explain;
