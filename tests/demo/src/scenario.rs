@@ -1,6 +1,6 @@
 //! What is shown and when: the load, the shop, and the three acts on the clock of this day.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use loadgen::rate::{Bump, DailyRise, Event, Level, RateModel};
 use loadgen::session::Visitors;
 use serde::Serialize;
@@ -27,11 +27,11 @@ pub(crate) const PROMOTED: f64 = 4.0;
 /// Fewest replicas of both.
 pub(crate) const MINIMUM: u32 = 4;
 /// Most replicas of both.
-pub(crate) const MAXIMUM: u32 = 10;
+pub(crate) const MAXIMUM: u32 = 12;
 /// CPU request and limit of each pod.
-pub(crate) const CPU: &str = "60m";
+pub(crate) const CPU: &str = "40m";
 /// Requests per second that a replica is declared to serve; learning starts there.
-pub(crate) const PER_REPLICA: u32 = 18;
+pub(crate) const PER_REPLICA: u32 = 14;
 /// Objective of a second: its 99th percentile, timed from the intended start.
 pub(crate) const SLO: std::time::Duration = std::time::Duration::from_millis(250);
 /// Stabilization of both on the way down; five minutes would be usual.
@@ -137,11 +137,6 @@ impl Schedule {
     pub(crate) fn clock(at: i64) -> String {
         let time = Timestamp::from_second(at).unwrap_or(Timestamp::UNIX_EPOCH);
         time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
-    }
-
-    /// How long the load lasts.
-    pub(crate) fn length(&self) -> SignedDuration {
-        SignedDuration::from_secs(self.close - self.open)
     }
 }
 

@@ -80,10 +80,14 @@ impl Stage {
     }
 }
 
-/// Removes what an earlier run may have left.
+/// Removes what this or an earlier run left: first what the operator runs, then the operator.
 async fn clear(node: &Node) -> anyhow::Result<()> {
-    let gone = ["delete", "namespace", NAMESPACE, OPERATOR, "--ignore-not-found", "--wait=true", "--timeout=90s"];
-    node.kubectl(&gone).await?;
+    let gone = ["--ignore-not-found", "--wait=true", "--timeout=90s"];
+    node.kubectl(&[["delete", "namespace", NAMESPACE].as_slice(), &gone].concat()).await?;
+    let mut helm = Command::new(test_kit::tool("helm")?);
+    helm.args(["uninstall", "presale", "--namespace", OPERATOR, "--ignore-not-found", "--wait", "--kubeconfig"]);
+    run(helm.arg(node.kubeconfig())).await?;
+    node.kubectl(&[["delete", "namespace", OPERATOR].as_slice(), &gone].concat()).await?;
     Ok(())
 }
 
