@@ -1,4 +1,4 @@
-//! A ShopService's status: what is seen and decided, rewritten only when something a person would act on has changed.
+//! A `ShopService`'s status: what is seen and decided, rewritten only when something a person would act on has changed.
 
 use std::fmt::Debug;
 
@@ -104,7 +104,7 @@ pub fn is_due(old: Option<&ShopServiceStatus>, new: &ShopServiceStatus) -> bool 
 /// Writes the status if it is due; says whether it did.
 ///
 /// # Errors
-/// [`Error::NotLeader`], [`Error::Deadline`] or [`Error::Api`] (404: the ShopService is gone).
+/// [`Error::NotLeader`], [`Error::Deadline`] or [`Error::Api`] (404: the `ShopService` is gone).
 pub async fn write_shop_status(writer: &Writer, shop: &ShopService, status: &ShopServiceStatus) -> Result<bool, Error> {
     if !is_due(shop.status.as_ref(), status) {
         return Ok(false);

@@ -39,10 +39,10 @@ pub(super) async fn apply(
     let wanted = manifest(owner, namespace, spec);
     let target = Target::owned(namespace, &owner.name);
     let standing = stand(writer, owner, &wanted, cached).await?;
-    let made: Deployment = match &standing {
-        Standing::AsWanted(object) => return Ok(Applied::Unchanged(Arc::clone(object))),
-        _ => dry_run(writer, &wanted).await.map_err(as_template_error)?,
-    };
+    if let Standing::AsWanted(object) = standing {
+        return Ok(Applied::Unchanged(object));
+    }
+    let made: Deployment = dry_run(writer, &wanted).await.map_err(as_template_error)?;
     let created = match standing {
         Standing::Differs(live) => {
             if owned_by(live.managed_fields(), MANAGER) {
@@ -141,7 +141,7 @@ fn probes_of(probes: &Probes) -> Value {
     all
 }
 
-/// A refusal of the manifest, told in terms of the ShopService's fields.
+/// A refusal of the manifest, told in terms of the `ShopService`'s fields.
 fn as_template_error(error: Error) -> Error {
     match error.status() {
         Some(status) if matches!(status.code, 400 | 422 | 500) => {
