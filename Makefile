@@ -36,4 +36,3 @@ clean: ## Remove build output (the tool cache stays)
 -include tests/e2e/e2e.mk
 -include tests/chaos/chaos.mk
 -include controller/backtest/bench.mk
--include shop-services/shop.mk

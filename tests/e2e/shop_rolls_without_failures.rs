@@ -91,7 +91,7 @@ async fn load(stop: CancellationToken) -> anyhow::Result<Verdict> {
 /// The image archive, or how to build it.
 fn image() -> anyhow::Result<PathBuf> {
     let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../out/images/shop.tar");
-    ensure!(archive.is_file(), "{} is missing: run `make shop-image`", archive.display());
+    ensure!(archive.is_file(), "{} is missing: run `make image`", archive.display());
     Ok(archive)
 }
 

@@ -194,24 +194,35 @@ impl Ledger {
                 break;
             }
             let (t, tally) = first.remove_entry();
-            let p99_ms = tally.latency_ms(0.99);
-            self.whole.merge(&tally);
-            self.seconds += 1;
-            let slow = p99_ms.is_some_and(|p99| p99 > self.slo.as_secs_f64() * 1000.0);
-            self.seconds_over_slo += u64::from(slow || tally.failed() > 0);
-            records.push(SecondRecord {
-                t,
-                target: self.target.clone(),
-                rate: rate(t),
-                offered: tally.offered,
-                ok: tally.ok(),
-                failed: tally.failures(),
-                p50_ms: tally.latency_ms(0.5),
-                p99_ms,
-                over_slo: tally.over_slo,
-            });
+            records.push(self.record(t, &tally, rate(t)));
         }
         records
+    }
+
+    /// Takes out all that is left at the end of a run; calls that were stopped on their way are offered, and neither
+    /// answered nor failed.
+    pub fn close(&mut self, rate: impl Fn(i64) -> f64) -> Vec<SecondRecord> {
+        let left = std::mem::take(&mut self.open);
+        left.into_iter().map(|(t, tally)| self.record(t, &tally, rate(t))).collect()
+    }
+
+    fn record(&mut self, t: i64, tally: &Tally, rate: f64) -> SecondRecord {
+        let p99_ms = tally.latency_ms(0.99);
+        self.whole.merge(tally);
+        self.seconds += 1;
+        let slow = p99_ms.is_some_and(|p99| p99 > self.slo.as_secs_f64() * 1000.0);
+        self.seconds_over_slo += u64::from(slow || tally.failed() > 0);
+        SecondRecord {
+            t,
+            target: self.target.clone(),
+            rate,
+            offered: tally.offered,
+            ok: tally.ok(),
+            failed: tally.failures(),
+            p50_ms: tally.latency_ms(0.5),
+            p99_ms,
+            over_slo: tally.over_slo,
+        }
     }
 
     /// What happened since this was asked last.
@@ -258,6 +269,18 @@ mod tests {
         let records = ledger.settled(20, |_| 1.0);
         assert_eq!(records.iter().map(|r| (r.t, r.offered, r.ok)).collect::<Vec<_>>(), [(10, 2, 1), (11, 1, 1)]);
         assert_eq!(records[0].failed["timeout"], 1);
+    }
+
+    #[test]
+    fn calls_stopped_on_their_way_are_offered_and_neither_answered_nor_failed() {
+        let mut ledger = Ledger::new("A".into(), Duration::from_millis(200));
+        for second in [10, 11, 11] {
+            ledger.enter(Entry::Offered { target: 0, second });
+        }
+        ledger.enter(done(11, Outcome::Ok, 5));
+        assert_eq!(ledger.close(|_| 1.0).len(), 2);
+        let summary = ledger.summary();
+        assert_eq!((summary.offered, summary.ok, summary.failed.values().sum::<u64>()), (3, 1, 0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::{Connection, Outcome};
-use crate::ledger::{Entry, Ledger, Summary};
+use crate::ledger::{Entry, Ledger, SecondRecord, Summary};
 use crate::progress::Progress;
 use crate::rate::seconds;
 use crate::scrape::Exposition;
@@ -183,12 +183,13 @@ async fn keep_book<W: Write>(
                 let now = timetable.start + timetable.zero.elapsed().as_secs_f64();
                 #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970 are far below 2^63")]
                 let now = now.floor() as i64;
-                write(&mut around.records, &mut ledgers, now, rate)?;
+                let settled = ledgers.iter_mut().flat_map(|l| l.settled(now, rate));
+                write(&mut around.records, settled)?;
                 around.progress.show(timetable.zero.elapsed(), rate(now), &plan.targets, &mut ledgers);
             }
         }
     }
-    write(&mut around.records, &mut ledgers, i64::MAX, rate)?;
+    write(&mut around.records, ledgers.iter_mut().flat_map(|l| l.close(rate)))?;
     #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970 are far below 2^63")]
     let start = timetable.start.floor() as i64;
     Ok(Verdict {
@@ -207,15 +208,10 @@ fn enter(ledgers: &mut [Ledger], exposition: Option<&Exposition>, plan: &Plan, e
     }
 }
 
-fn write<W: Write>(
-    records: &mut W,
-    ledgers: &mut [Ledger],
-    now: i64,
-    rate: impl Fn(i64) -> f64,
-) -> Result<(), RunError> {
-    for record in ledgers.iter_mut().flat_map(|l| l.settled(now, &rate)) {
-        serde_json::to_writer(&mut *records, &record).map_err(std::io::Error::from)?;
-        records.write_all(b"\n")?;
+fn write<W: Write>(out: &mut W, records: impl Iterator<Item = SecondRecord>) -> Result<(), RunError> {
+    for record in records {
+        serde_json::to_writer(&mut *out, &record).map_err(std::io::Error::from)?;
+        out.write_all(b"\n")?;
     }
-    Ok(records.flush()?)
+    Ok(out.flush()?)
 }

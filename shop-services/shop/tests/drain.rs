@@ -12,7 +12,7 @@ use loadgen::run::{Plan, Surroundings, Verdict, run};
 use loadgen::session::{Assortment, Visitors};
 use loadgen::target::Target;
 use test_kit::Postgres;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -39,6 +39,11 @@ fn free_address() -> SocketAddr {
 
 impl Server {
     async fn start(database_url: &str) -> anyhow::Result<Self> {
+        Self::start_traced(database_url, None).await
+    }
+
+    /// With spans sent to a collector, where one is given.
+    async fn start_traced(database_url: &str, collector: Option<SocketAddr>) -> anyhow::Result<Self> {
         let public = free_address();
         let process = shop()
             .args(["catalog", "serve", "--drain-delay=1s", "--drain-timeout=30s"])
@@ -46,6 +51,7 @@ impl Server {
             .args(["--queue-timeout=30s", "--request-timeout=60s", "--database-acquire-timeout=30s"])
             .arg(format!("--listen={public}"))
             .arg(format!("--admin-listen={}", free_address()))
+            .args(collector.map(|c| format!("--otlp-endpoint=http://{c}")))
             .env("SHOP_DATABASE_URL", database_url)
             .spawn()?;
         let ready = async {
@@ -166,5 +172,34 @@ async fn two_targets_get_the_same_sessions_and_a_dead_one_costs_the_other_nothin
     let [alive, dead] = verdict.targets.as_slice() else { panic!("{verdict:?}") };
     assert_eq!(alive.offered, dead.offered);
     assert_eq!((alive.ok, dead.failed["connect"]), (alive.offered, dead.offered));
+    Ok(())
+}
+
+#[tokio::test]
+async fn spans_reach_the_collector_under_the_trace_of_the_caller_before_the_process_ends() -> anyhow::Result<()> {
+    let url = seeded().await?;
+    let collector = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let server = Server::start_traced(&url, Some(collector.local_addr()?)).await?;
+    let mut caller = TcpStream::connect(server.public).await?;
+    let traced = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    caller.write_all(format!("GET /v1/products HTTP/1.0\r\nhost: shop\r\n{traced}\r\n\r\n").as_bytes()).await?;
+    let mut answer = Vec::new();
+    caller.read_to_end(&mut answer).await?;
+    assert!(answer.starts_with(b"HTTP/1.0 200"), "{}", String::from_utf8_lossy(&answer));
+
+    server.terminate().await?;
+    let (mut export, _) = timeout(Duration::from_secs(20), collector.accept()).await??;
+    let trace = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128.to_be_bytes();
+    let mut sent = Vec::new();
+    let arrived = async {
+        while !sent.windows(trace.len()).any(|window| window == trace) {
+            anyhow::ensure!(export.read_buf(&mut sent).await? > 0, "the export ended without the trace");
+        }
+        Ok(())
+    };
+    timeout(Duration::from_secs(10), arrived).await??;
+    assert!(sent.starts_with(b"POST /v1/traces "), "{}", String::from_utf8_lossy(&sent));
+    export.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await?;
+    assert!(server.exit().await?.success());
     Ok(())
 }
