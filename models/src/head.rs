@@ -16,7 +16,7 @@ use crate::sorted::Sorted;
 use crate::state::State;
 
 /// Most origins that are replayed.
-const ORIGINS: usize = 900;
+const ORIGINS: usize = 600;
 /// Shares of the replay at which the regressions are fitted anew.
 const REFITS: [f64; 3] = [0.2, 0.4, 0.7];
 /// Most rows of one fit.
@@ -197,6 +197,7 @@ struct Replay<'a> {
     regression: Option<Vec<f64>>,
     residuals: Vec<Sorted>,
     mixer: Mixer,
+    weights: Vec<[f64; Q]>,
     conformal: Conformal,
     waiting: VecDeque<Waiting>,
     trials: Vec<Trial>,
@@ -218,6 +219,7 @@ impl<'a> Replay<'a> {
             regression: None,
             residuals: vec![Sorted::default(); MEMBERS.len()],
             mixer: Mixer::new(MEMBERS.len() + 1),
+            weights: Mixer::new(MEMBERS.len() + 1).weights(),
             conformal: Conformal::new((horizon + window).div_ceil(stride) as f64),
             waiting: VecDeque::new(),
             trials: Vec::new(),
@@ -300,7 +302,7 @@ impl<'a> Replay<'a> {
                 })
                 .collect();
             rows.push(self.bank.quantiles(ask).unwrap_or(rows[0]));
-            let mixed = mix(&rows, &self.mixer.weights());
+            let mixed = mix(&rows, &self.weights);
             let mut last = mixed;
             self.conformal.apply(&mut last);
             Said { rows, mixed, last: ascending(last) }
@@ -311,6 +313,7 @@ impl<'a> Replay<'a> {
 
     /// Learns from every outcome that is known at origin `t`.
     fn mature(&mut self, t: usize) {
+        let before = self.outcomes;
         while self.waiting.front().is_some_and(|w| w.due <= t) {
             let Some(done) = self.waiting.pop_front() else { break };
             if let Some(Said { rows, mixed, last }) = &done.said {
@@ -333,6 +336,9 @@ impl<'a> Replay<'a> {
             if self.outcomes.is_multiple_of(ORIGINS / analog::MOST) {
                 self.bank.add(&done.ask, done.actual);
             }
+        }
+        if self.outcomes > before {
+            self.weights = self.mixer.weights();
         }
     }
 

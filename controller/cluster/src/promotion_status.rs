@@ -136,8 +136,14 @@ fn of_plan(plan: &promotion::TargetPlan) -> OccurrencePlan {
     OccurrencePlan {
         service: plan.service.clone(),
         peak_replicas: plan.peak_replicas,
-        scale_up_at: Time(plan.scale_up_at),
+        scale_up_at: Time(whole_seconds(plan.scale_up_at)),
     }
+}
+
+/// Status keeps whole seconds, as the API server does, so that what is read back equals what is planned; rounded down, so
+/// that nothing is ordered later than planned.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn of_uplift(service: &str, uplift: &presale_models::ObservedUplift) -> Option<ObservedUplift> {

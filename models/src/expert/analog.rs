@@ -15,7 +15,7 @@ const GRAIN: f64 = 1000.0;
 /// Fewest and most neighbours.
 const FEWEST: usize = 24;
 /// Past origins remembered.
-pub(crate) const MOST: usize = 300;
+pub(crate) const MOST: usize = 200;
 /// Past origins kept in a fitted head.
 const KEPT: usize = 150;
 

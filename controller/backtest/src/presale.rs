@@ -1,0 +1,238 @@
+//! Our own policy: the operator's model and the operator's decision, fed with the same scrapes as everyone else.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+use presale_models::{
+    EventWindow, Level, PredictRequest, QuantileForecast, Reading, Sample, Series, ServiceModel, ServiceModelConfig,
+    Target,
+};
+use presale_planner::{
+    Behavior, ForecastInput, Memory, Mode, PlanInput, Policy as PlanPolicy, PromotionFloor, ReplicaCounts, Saturation,
+    Select, Trust, decide,
+};
+
+use crate::policy::{Past, Policy, Scrape, Sight};
+
+/// Seconds between two trainings, as in the operator.
+const REFIT: i64 = 6 * 3600;
+/// Minutes kept for the nowcast, as in the operator.
+const MINUTES: usize = 2880;
+/// Minutes that the decision itself looks back on.
+const RECENT: usize = 20;
+const DAY: i64 = 86_400;
+
+/// What a user of Presale would set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PresaleSpec {
+    /// What one replica serves.
+    pub capacity: f64,
+    /// Created → ready, p95.
+    pub lead: SignedDuration,
+    /// Level of the load's maximum that capacity must cover.
+    pub level: Level,
+    /// Whether the forecast may act.
+    pub trust: Trust,
+    /// Merchant's time zone.
+    pub time_zone: String,
+    /// Labelled events; each is used only once it is known.
+    pub events: Vec<EventWindow>,
+    /// Floors of promotions.
+    pub promotions: Vec<PromotionFloor>,
+    /// Seed of the model.
+    pub seed: u64,
+    /// Fewest replicas.
+    pub min: u32,
+}
+
+/// Model, memory and minutes of one service.
+#[derive(Debug)]
+pub struct Presale {
+    spec: PresaleSpec,
+    policy: PlanPolicy,
+    model: Option<ServiceModel>,
+    trained_at: i64,
+    minutes: VecDeque<Sample>,
+    minutes_end: i64,
+    ticks: Vec<f64>,
+    last: Option<Scrape>,
+    memory: Memory,
+    forecast: Option<QuantileForecast>,
+}
+
+impl Presale {
+    /// Starts with the training past's minutes, if it has any.
+    pub fn new(spec: PresaleSpec, past: &Past) -> Self {
+        let free = Behavior { stabilization: None, limits: Vec::new(), select: Select::Max };
+        let policy = PlanPolicy {
+            min: spec.min,
+            max: 1_000_000,
+            fixed: None,
+            mode: Mode::Auto,
+            level: spec.level,
+            trust: spec.trust,
+            up: free.clone(),
+            down: free,
+            paused_out: false,
+            paused_in: false,
+            hand_hold: SignedDuration::from_mins(30),
+        };
+        let end = past.start.as_second() + past.step * i64::try_from(past.load.len()).unwrap_or(0);
+        let fine = past.step <= 60;
+        let per = usize::try_from(60 / past.step.clamp(1, 60)).unwrap_or(1);
+        let known = if fine { past.load.len() / per * per } else { 0 };
+        let tail = &past.load[past.load.len() - known.min(MINUTES * per)..];
+        let minutes = tail.chunks(per).map(|c| Sample::from_raw(mean(c).unwrap_or(f64::NAN))).collect();
+        Self {
+            spec,
+            policy,
+            model: None,
+            trained_at: i64::MIN,
+            minutes,
+            minutes_end: end,
+            ticks: Vec::new(),
+            last: None,
+            memory: Memory::default(),
+            forecast: None,
+        }
+    }
+
+    fn train(&mut self, sight: &Sight<'_>) {
+        self.trained_at = sight.now.as_second();
+        let config = ServiceModelConfig {
+            time_zone: self.spec.time_zone.clone(),
+            country: None,
+            lead_time: self.spec.lead,
+            hold: SignedDuration::from_mins(5),
+            seed: self.spec.seed,
+        };
+        let (Some(history), Some(recent)) = (history(sight.past), self.recent(MINUTES)) else { return };
+        let known: Vec<EventWindow> = self.spec.events.iter().filter(|e| e.known_from <= sight.now).cloned().collect();
+        // A training that fails keeps the old model; without one the reactive net decides alone.
+        if let Ok(model) = ServiceModel::train(&history, &recent, &known, &config) {
+            self.model = Some(model);
+        }
+    }
+
+    fn recent(&self, most: usize) -> Option<Series> {
+        let n = self.minutes.len().min(most);
+        let start = self.minutes_end - 60 * i64::try_from(n).unwrap_or(0);
+        let samples = self.minutes.iter().skip(self.minutes.len() - n).copied().collect();
+        Series::new(Timestamp::from_second(start).ok()?, SignedDuration::from_mins(1), samples).ok()
+    }
+
+    /// Closes a minute: into the ring, into the model, and a new forecast out of it.
+    fn minute(&mut self, second: i64) {
+        let sample = Sample::from_raw(mean(&self.ticks).unwrap_or(f64::NAN));
+        self.ticks.clear();
+        self.minutes.push_back(sample);
+        self.minutes_end = second;
+        if self.minutes.len() > MINUTES {
+            self.minutes.pop_front();
+        }
+        if let (Some(model), Ok(at)) = (&mut self.model, Timestamp::from_second(second - 60)) {
+            model.observe(at, sample);
+        }
+    }
+
+    fn predict(&mut self, now: Timestamp) {
+        let lead = self.spec.lead;
+        let request = PredictRequest {
+            origin: now,
+            step: SignedDuration::from_mins(1),
+            steps: usize::try_from(2 * lead.as_secs() / 60 + 2).unwrap_or(8),
+            target: Target::Maximum { lead_time: lead, hold: SignedDuration::from_mins(5) },
+        };
+        self.forecast = self.model.as_ref().and_then(|m| m.predict(&request).ok());
+    }
+
+    fn input(&self, sight: &Sight<'_>) -> Option<PlanInput> {
+        let load = match (sight.scrape, self.last) {
+            (Some(scrape), _) if scrape.load > 0.0 => Reading::Fresh { value: scrape.load, at: scrape.at },
+            (Some(scrape), _) => Reading::Zero { at: scrape.at },
+            (None, Some(old)) => Reading::Stale { value: old.load, at: old.at },
+            (None, None) => Reading::Empty,
+        };
+        let forecast = match (&self.forecast, &self.model) {
+            (Some(maximum), Some(model)) => ForecastInput::Available {
+                maximum: maximum.clone(),
+                trusted: model.trusted(),
+                data_until: model.data_until(),
+            },
+            _ => ForecastInput::Unavailable { reason: "not_enough_history".into() },
+        };
+        Some(PlanInput {
+            now: sight.now,
+            policy: self.policy.clone(),
+            replicas: ReplicaCounts {
+                current: sight.current,
+                ready: sight.ready,
+                starting: sight.current.saturating_sub(sight.ready),
+            },
+            load,
+            recent: self.recent(RECENT)?,
+            saturation: Saturation { latency: Reading::Empty, latency_limit: None, over_since: None },
+            forecast,
+            capacity_p10: Some(self.spec.capacity),
+            capacity_p50: Some(self.spec.capacity),
+            lead_time: self.spec.lead,
+            promotions: self.spec.promotions.clone(),
+            history: self.memory.history.clone(),
+            changes: self.memory.changes.clone(),
+            hand_scaled: None,
+            conflict: None,
+        })
+    }
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    let known: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+}
+
+/// The past on the grid that models are fitted on: 5 min or the trace's own step, by the minute if it is shorter than two
+/// days.
+pub fn history(past: &Past) -> Option<Series> {
+    let seconds = past.step * i64::try_from(past.load.len()).ok()?;
+    let grid = if seconds < 2 * DAY { 60 } else { 300 };
+    let per = usize::try_from(grid / past.step).unwrap_or(0).max(1);
+    let keep = (28 * DAY / past.step) as usize / per * per;
+    let skip = (past.load.len() % per).max(past.load.len().saturating_sub(keep));
+    let samples = past.load[skip..].chunks(per).map(|c| Sample::from_raw(mean(c).unwrap_or(f64::NAN))).collect();
+    let start = past.start.as_second() + past.step * i64::try_from(skip).ok()?;
+    let step = SignedDuration::from_secs(past.step * i64::try_from(per).ok()?);
+    Series::new(Timestamp::from_second(start).ok()?, step, samples).ok()
+}
+
+impl Policy for Presale {
+    fn name(&self) -> &'static str {
+        match self.spec.trust {
+            Trust::Never => "presale-net",
+            Trust::Earned | Trust::Always => "presale",
+        }
+    }
+
+    fn setting(&self) -> String {
+        format!("level {}", self.spec.level.get())
+    }
+
+    fn decide(&mut self, sight: &Sight<'_>) -> u32 {
+        let second = sight.now.as_second();
+        if let Some(scrape) = sight.scrape {
+            self.ticks.push(scrape.load);
+            self.last = Some(scrape);
+        }
+        if second - self.minutes_end >= 60 {
+            self.minute(second);
+            let due = self.trained_at == i64::MIN || second - self.trained_at >= REFIT;
+            if due && self.spec.trust != Trust::Never {
+                self.train(sight);
+            }
+            self.predict(sight.now);
+        }
+        let Some(input) = self.input(sight) else { return sight.current };
+        let decision = decide(&input);
+        self.memory.remember(&decision, decision.write, &self.policy);
+        if decision.write { decision.desired } else { sight.current }
+    }
+}

@@ -1,0 +1,16 @@
+//! The real `presale run` as a process, on a real API server with its controllers and a real Prometheus.
+//!
+//! There is no node here: the harness reports pods as Ready, as a kubelet would, a second after they were made.
+
+#[path = "operator/forecasts.rs"]
+mod forecasts;
+#[path = "operator/harness.rs"]
+mod harness;
+#[path = "operator/holds.rs"]
+mod holds;
+#[path = "operator/owns.rs"]
+mod owns;
+#[path = "operator/promotions.rs"]
+mod promotions;
+#[path = "operator/restarts.rs"]
+mod restarts;
