@@ -38,6 +38,7 @@ const KEEP: SignedDuration = SignedDuration::from_mins(15);
 /// Trains until stopped, then keeps every model.
 pub(crate) async fn run(operator: Arc<Operator>, stop: CancellationToken) {
     if operator.prometheus.is_none() {
+        stop.cancelled().await;
         return;
     }
     let mut trainer = Trainer {

@@ -202,17 +202,25 @@ pub(crate) fn signal() -> Value {
 }
 
 /// Waits for something to come true, looking ten times a second.
-pub(crate) async fn until<T, F>(what: &str, mut look: impl FnMut() -> F) -> Result<T>
+pub(crate) async fn until<T, F>(what: &str, look: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<Option<T>>>,
 {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    within(PATIENCE, what, look).await
+}
+
+/// The same, for as long as it may take.
+pub(crate) async fn within<T, F>(patience: Duration, what: &str, mut look: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<Option<T>>>,
+{
+    let deadline = tokio::time::Instant::now() + patience;
     loop {
         if let Some(found) = look().await? {
             return Ok(found);
         }
         if tokio::time::Instant::now() > deadline {
-            bail!("not within {} s: {what}", PATIENCE.as_secs());
+            bail!("not within {} s: {what}", patience.as_secs());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -228,7 +236,7 @@ async fn binary() -> Result<PathBuf> {
             .stderr(Stdio::inherit())
             .output()
             .await?;
-        ensure!(output.status.success(), "cargo build -p presale fails: see above");
+        ensure!(output.status.success(), "cargo build -p presale: {}, see above", output.status);
         let text = String::from_utf8(output.stdout)?;
         let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let executables = messages.filter_map(|m| m.get("executable")?.as_str().map(PathBuf::from));
