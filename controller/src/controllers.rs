@@ -50,10 +50,9 @@ pub(crate) async fn shops(
     .graceful_shutdown_on(stop.clone().cancelled_owned())
     .run(reconcile::reconcile, error_policy::policy, Arc::clone(&operator))
     .for_each(|_told| std::future::ready(()));
-    let filtered = wakes.promotions.predicate_filter(
-        predicates::generation.combine(predicates::annotations),
-        predicates::Config::default(),
-    );
+    let filtered = wakes
+        .promotions
+        .predicate_filter(predicates::generation.combine(predicates::annotations), predicates::Config::default());
     let promotions = Controller::for_stream(filtered, stores.promotions.clone())
         .with_config(config())
         .graceful_shutdown_on(stop.cancelled_owned())

@@ -109,9 +109,8 @@ pub(crate) async fn gather(
         let key = key_of(&shop);
         let query = query_of(operator, &shop, &service);
         let past = past(operator, &query, service.lookback, now).await;
-        let (capacity, live) = operator
-            .services
-            .with(&key, |service| (service.learning.capacity(), service.signals.recent().ok()));
+        let (capacity, live) =
+            operator.services.with(&key, |service| (service.learning.capacity(), service.signals.recent().ok()));
         all.push(Known {
             service: target.service.clone(),
             capacity_p10: capacity.map(|c| c.p10),

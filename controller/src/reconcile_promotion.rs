@@ -93,8 +93,7 @@ fn planned_before(event: &PromotionEvent, spec: &PromotionSpec, known: &Known) -
     let start = known.occurrence?.start;
     let occurrences = event.status.iter().flat_map(|status| &status.occurrences);
     let same = occurrences.filter(|o| o.start.0 == start).flat_map(|o| &o.plan).find(|p| p.service == known.service)?;
-    (!spec.cancelled)
-        .then_some(PlannedBefore { peak_replicas: same.peak_replicas, scale_up_at: same.scale_up_at.0 })
+    (!spec.cancelled).then_some(PlannedBefore { peak_replicas: same.peak_replicas, scale_up_at: same.scale_up_at.0 })
 }
 
 /// Tells people of a new phase, and the metrics of the one that holds.

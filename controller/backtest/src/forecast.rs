@@ -1,7 +1,9 @@
 //! `presale forecast` on a trace: quantiles from any origin, with nothing at or after it seen, and what really came.
 
 use jiff::{SignedDuration, Timestamp};
-use presale_models::{EventWindow, ForecastError, Level, PredictRequest, Series, ServiceModel, ServiceModelConfig, Target};
+use presale_models::{
+    EventWindow, ForecastError, Level, PredictRequest, Series, ServiceModel, ServiceModelConfig, Target,
+};
 use serde::Serialize;
 
 use crate::trace::Trace;
@@ -47,7 +49,12 @@ pub struct Line {
 ///
 /// # Errors
 /// [`ForecastError`] where the past does not suffice.
-pub fn forecast(trace: &Trace, events: &[EventWindow], question: &Question, origin: Timestamp) -> Result<Line, ForecastError> {
+pub fn forecast(
+    trace: &Trace,
+    events: &[EventWindow],
+    question: &Question,
+    origin: Timestamp,
+) -> Result<Line, ForecastError> {
     let model = train(trace, events, question, origin)?;
     let request = PredictRequest {
         origin,
@@ -134,7 +141,8 @@ pub fn chart(line: &Line, width: usize, height: usize) -> String {
         let seconds = line.step_seconds * i64::try_from(i * per).unwrap_or(0);
         let at = Timestamp::from_second(line.origin.as_second() + seconds).unwrap_or(line.origin);
         let (a, b) = (cells(median), cells(high));
-        out.push_str(&format!("{}  {}{}  {median:.4} … {high:.4}\n", at.strftime("%m-%d %H:%M"), "█".repeat(a), "░".repeat(b.saturating_sub(a))));
+        let (bar, shade) = ("█".repeat(a), "░".repeat(b.saturating_sub(a)));
+        out += &format!("{}  {bar}{shade}  {median:.4} … {high:.4}\n", at.strftime("%m-%d %H:%M"));
     }
     out
 }

@@ -79,7 +79,8 @@ impl Tally {
             block.0 += f64::from(served.paid) * TICK as f64 / 3600.0;
             block.1 += served.unserved * TICK as f64;
         }
-        self.minute = (self.minute.0 + served.offered, self.minute.1 + served.beyond_objective, self.minute.2 || inside_event);
+        self.minute =
+            (self.minute.0 + served.offered, self.minute.1 + served.beyond_objective, self.minute.2 || inside_event);
         if self.ticks.is_multiple_of(4) {
             let violated = u32::from(self.minute.1 > 0.01 * self.minute.0);
             self.minutes = (self.minutes.0 + violated, self.minutes.1 + 1);

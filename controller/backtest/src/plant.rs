@@ -110,7 +110,9 @@ pub fn arrivals(recorded: &[f64], ticks_per_step: usize, seed: u64) -> Vec<f64> 
     let draw = |rate: &f64| {
         let mean = rate * seconds;
         (0..ticks_per_step)
-            .map(|_| if mean > 0.0 { Poisson::new(mean).map_or(mean, |d| d.sample(&mut random)) / seconds } else { 0.0 })
+            .map(
+                |_| if mean > 0.0 { Poisson::new(mean).map_or(mean, |d| d.sample(&mut random)) / seconds } else { 0.0 },
+            )
             .collect::<Vec<f64>>()
     };
     recorded.iter().flat_map(draw).collect()

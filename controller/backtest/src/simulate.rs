@@ -67,7 +67,8 @@ impl Scenario {
         let start = Timestamp::from_second(grid.start().as_second() + step * i64::try_from(split).ok()?).ok()?;
         let per_step = usize::try_from(step / TICK).ok()?;
         let recorded = all[split..].to_vec();
-        let loads = arrivals(&filled(&recorded, all[..split].iter().rev().copied().find(|v| v.is_finite())), per_step, seed);
+        let loads =
+            arrivals(&filled(&recorded, all[..split].iter().rev().copied().find(|v| v.is_finite())), per_step, seed);
         let past = Past { start: grid.start(), step, load: all[..split].to_vec() };
         Some(Self { name: trace.name.clone(), past, start, recorded, loads, events, plant, per_step, seed })
     }

@@ -142,7 +142,8 @@ async fn operator(client: &Client, reach: &Reach, findings: &mut Vec<Finding>) {
                 findings.push(Finding::good("Prometheus", "answers the operator"));
             }
             for words in report.degraded {
-                let cure = "check --prometheus-url, its token, CA and tenant header, and that the operator may reach it";
+                let cure =
+                    "check --prometheus-url, its token, CA and tenant header, and that the operator may reach it";
                 findings.push(Finding::bad("Prometheus", words, cure));
             }
         }
@@ -158,12 +159,24 @@ fn service(shop: &ShopService) -> Vec<Finding> {
     };
     let faults = [
         (ConditionType::Ready, "True", "see the pods: kubectl describe pod"),
-        (ConditionType::MetricsAvailable, "True", "see that the pods are scraped, with labels namespace, service and pod as the operator expects them; or write spec.scaling.signal"),
-        (ConditionType::CapacityBlocked, "False", "add nodes or quota, correct the image, or lower spec.resources.requests"),
+        (
+            ConditionType::MetricsAvailable,
+            "True",
+            "see that the pods are scraped, with labels namespace, service and pod as the operator expects them; or write spec.scaling.signal",
+        ),
+        (
+            ConditionType::CapacityBlocked,
+            "False",
+            "add nodes or quota, correct the image, or lower spec.resources.requests",
+        ),
         (ConditionType::Healthy, "True", "see status.health; where all pods are slow raise spec.replicas.max"),
         (ConditionType::ScalingLimited, "False", "raise spec.replicas.max, or loosen spec.scaling.behavior"),
         (ConditionType::Conflict, "False", "remove the other owner, or this ShopService"),
-        (ConditionType::Paused, "False", "kubectl annotate shop NAME presale.dev/paused-; or set spec.scaling.mode to Auto"),
+        (
+            ConditionType::Paused,
+            "False",
+            "kubectl annotate shop NAME presale.dev/paused-; or set spec.scaling.mode to Auto",
+        ),
     ];
     let mut findings: Vec<Finding> = faults
         .into_iter()
@@ -183,7 +196,8 @@ fn service(shop: &ShopService) -> Vec<Finding> {
 fn table(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
-        let rows = [[if finding.ok { "ok  " } else { "BAD " }.to_owned(), finding.check.clone(), finding.found.clone()]];
+        let rows =
+            [[if finding.ok { "ok  " } else { "BAD " }.to_owned(), finding.check.clone(), finding.found.clone()]];
         text.push_str(&columns(&rows));
         if let Some(cure) = &finding.cure {
             text.push_str(&format!("      cure: {cure}\n"));
@@ -206,9 +220,7 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_service_comes_with_its_cure() {
-        let condition = |kind: &str, status: &str| {
-            json!({"type": kind, "status": status, "reason": "R", "message": "m", "lastTransitionTime": "2026-11-27T19:00:00Z"})
-        };
+        let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "reason": "R", "message": "m", "lastTransitionTime": "2026-11-27T19:00:00Z"});
         let shop: ShopService = serde_json::from_value(json!({
             "apiVersion": "presale.dev/v1alpha1", "kind": "ShopService",
             "metadata": {"name": "catalog", "namespace": "shop"},

@@ -54,7 +54,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn table(shop: &str, record: &Record) -> String {
     let Record { at, decision, input } = record;
-    let mut text = format!("{shop}: {} ({})\n{}\n\n", decision.outcome.as_str(), decision.reason.as_str(), decision.message);
+    let mut text =
+        format!("{shop}: {} ({})\n{}\n\n", decision.outcome.as_str(), decision.reason.as_str(), decision.message);
     text.push_str(&columns(&terms(*at, decision, input)));
     if !decision.clamps.is_empty() {
         text.push_str("\nWhat changed the count, in order:\n");
@@ -65,7 +66,8 @@ fn table(shop: &str, record: &Record) -> String {
     let rows = decision.inputs.iter().map(|i| [format!("  {}", i.name), i.state.clone(), i.detail.clone()]);
     text.push_str(&columns(&rows.collect::<Vec<_>>()));
     if let Some(next) = &decision.next {
-        let _infallible = writeln!(text, "\nNext: {} replicas at {} ({})", next.replicas, next.at, next.reason.as_str());
+        let _infallible =
+            writeln!(text, "\nNext: {} replicas at {} ({})", next.replicas, next.at, next.reason.as_str());
     }
     text
 }

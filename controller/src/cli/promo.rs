@@ -137,8 +137,7 @@ fn row(event: &PromotionEvent) -> [String; 7] {
 async fn plan(args: PlanArgs) -> anyhow::Result<()> {
     let (client, namespace) = args.place.connect().await?;
     let events: Api<PromotionEvent> = Api::namespaced(client, &namespace);
-    let event =
-        events.get(&args.name).await.map_err(|error| about("PromotionEvent", &namespace, &args.name, error))?;
+    let event = events.get(&args.name).await.map_err(|error| about("PromotionEvent", &namespace, &args.name, error))?;
     args.output.print(&event, |event| table(event))
 }
 

@@ -72,7 +72,9 @@ impl Reach {
         }
         let holder = self.holder(client).await?.ok_or_else(|| {
             let place = format!("{}/{}", self.operator_namespace, self.lease_name);
-            Failure::Unreachable(format!("no operator leads (Lease {place}): is it installed? Name it by --operator URL or --operator-namespace"))
+            Failure::Unreachable(format!(
+                "no operator leads (Lease {place}): is it installed? Name it by --operator URL or --operator-namespace"
+            ))
         })?;
         let (namespace, port) = (&self.operator_namespace, self.operator_port);
         Ok(Operator {

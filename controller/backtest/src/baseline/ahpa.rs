@@ -39,12 +39,15 @@ impl Policy for Ahpa {
     fn decide(&mut self, sight: &Sight<'_>) -> u32 {
         let (day, ahead) = (sight.past.steps(86_400), sight.past.steps(2 * self.lead_seconds));
         let mut usual: Vec<f64> = (1..=DAYS)
-            .filter_map(|d| (0..=ahead).filter_map(|i| sight.past.back((d * day).checked_sub(i)?.max(1))).reduce(f64::max))
+            .filter_map(|d| {
+                (0..=ahead).filter_map(|i| sight.past.back((d * day).checked_sub(i)?.max(1))).reduce(f64::max)
+            })
             .collect();
         usual.sort_by(f64::total_cmp);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index below the length")]
         let at = (LEVEL * usual.len() as f64) as usize;
-        let floor = usual.get(at.min(usual.len().saturating_sub(1))).map_or(0, |load| replicas(*load, self.per_replica));
+        let floor =
+            usual.get(at.min(usual.len().saturating_sub(1))).map_or(0, |load| replicas(*load, self.per_replica));
         self.hpa.sync(sight.now.as_second(), sight.scrape.map(|s| s.load), sight.current).max(floor)
     }
 }

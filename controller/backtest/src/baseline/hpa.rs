@@ -1,4 +1,4 @@
-//! Kubernetes' HorizontalPodAutoscaler v2 on one external metric with `AverageValue`, with and without `behavior`.
+//! Kubernetes' `HorizontalPodAutoscaler` v2 on one external metric with `AverageValue`, with and without `behavior`.
 //!
 //! **Source**: `pkg/controller/podautoscaler` (`replica_calculator.go`, `horizontal.go`) of Kubernetes 1.3x.
 
@@ -54,7 +54,8 @@ impl Hpa {
         let Some(load) = load else { return current };
         let per_replica = spec.target * spec.capacity;
         let usage = load / (per_replica * f64::from(current.max(1)));
-        let raw = if (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&usage) { current } else { replicas(load, per_replica) };
+        let raw =
+            if (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&usage) { current } else { replicas(load, per_replica) };
         if self.wishes.is_empty() {
             self.wishes.push_back((second, current));
         }

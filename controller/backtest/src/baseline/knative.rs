@@ -28,7 +28,14 @@ pub struct Knative {
 impl Knative {
     /// `target` is the utilization (0.7 as shipped) of what one replica serves; `stable_seconds` is 60 as shipped.
     pub fn new(target: f64, capacity: f64, stable_seconds: i64) -> Self {
-        Self { target, per_replica: target * capacity, stable_seconds, loads: VecDeque::new(), panic_until: None, panic_pods: 0 }
+        Self {
+            target,
+            per_replica: target * capacity,
+            stable_seconds,
+            loads: VecDeque::new(),
+            panic_until: None,
+            panic_pods: 0,
+        }
     }
 }
 

@@ -67,7 +67,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let params = PostParams { field_manager: Some("presale-cli".to_owned()), ..PostParams::default() };
     let made = events.create(&params, &event).await.map_err(|e| about("PromotionEvent", &namespace, &args.name, e))?;
     let schedule = &made.spec.schedule;
-    say(format!("{} starts {} {}; see `presale promo plan {}`", args.name, schedule.start, schedule.time_zone, args.name));
+    say(format!(
+        "{} starts {} {}; see `presale promo plan {}`",
+        args.name, schedule.start, schedule.time_zone, args.name
+    ));
     Ok(())
 }
 
