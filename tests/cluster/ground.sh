@@ -73,7 +73,10 @@ start_all() {
   inputs >"$RUN/up"
 }
 
-lap() { printf '%6.1f s  %s\n' "$(bc <<<"($(date +%s%N) - $STARTED) / 1000000000" -l)" "$1" >&2; }
+lap() {
+  local tenths=$((($(date +%s%N) - STARTED) / 100000000))
+  printf '%4d.%d s  %s\n' $((tenths / 10)) $((tenths % 10)) "$1" >&2
+}
 
 report() {
   local name id

@@ -98,7 +98,16 @@ async fn both_crds_install_with_plain_kubectl_apply_and_explain_themselves() -> 
         kubectl(&["apply", "-f", &file])?;
         kubectl(&["wait", "--for=condition=Established", &format!("crd/{plural}.presale.dev"), "--timeout=30s"])?;
     }
-    let explained = kubectl(&["explain", "shopservices.spec.scaling"])?;
+    // The API server publishes what a CRD says of itself a moment after it is established.
+    let mut explained = kubectl(&["explain", "shopservices.spec.scaling"]);
+    for _ in 0..30 {
+        if explained.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        explained = kubectl(&["explain", "shopservices.spec.scaling"]);
+    }
+    let explained = explained?;
     for words in [
         "leadTime\t<string>",
         "Range 1s to 1h. Default: learned",

@@ -106,7 +106,10 @@ impl Machine {
             ("mounts", matching(&std::fs::read_to_string("/proc/mounts")?, &["presale-ground", "/run/netns"])),
             ("network namespaces", names(Path::new("/run/netns"))),
             ("links", names(Path::new("/sys/class/net"))),
-            ("IPv4 rules", matching(&output("iptables-save").await?, &["KUBE-", "CNI-"])),
+            (
+                "rules",
+                matching(&(output("iptables-save").await? + &output("ip6tables-save").await?), &["KUBE-", "CNI-"]),
+            ),
             ("cgroups", matching(&output("find /sys/fs/cgroup -type d").await?, &["kubepods"])),
             ("files", files()),
         ]))

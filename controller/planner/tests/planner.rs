@@ -1,5 +1,9 @@
 //! The planner from outside: its promises on arbitrary input, its promotions, and its behaviour on readable scripts.
-#![expect(clippy::unwrap_used, reason = "the makers of test data are not test functions, and a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the makers of test data are not test functions, and a test may panic"
+)]
 
 #[path = "planner/arbitrary.rs"]
 mod arbitrary;
@@ -9,3 +13,7 @@ mod health;
 mod promotions;
 #[path = "planner/safety.rs"]
 mod safety;
+#[path = "planner/scenarios.rs"]
+mod scenarios;
+#[path = "planner/script.rs"]
+mod script;

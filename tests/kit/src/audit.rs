@@ -87,46 +87,55 @@ impl AuditOracle {
 
 impl AuditEntries {
     /// Those of one user.
+    #[must_use]
     pub fn by_user(self, user: &str) -> Self {
         self.filter(|entry| entry.user == user)
     }
 
     /// Those of one field manager.
+    #[must_use]
     pub fn by_manager(self, manager: &str) -> Self {
         self.filter(|entry| entry.manager == manager)
     }
 
     /// Those to one resource, with its subresource: `deployments/scale`.
+    #[must_use]
     pub fn to(self, resource: &str) -> Self {
         self.filter(|entry| entry.resource == resource)
     }
 
     /// Those to anything but one resource: `leases`.
+    #[must_use]
     pub fn except(self, resource: &str) -> Self {
         self.filter(|entry| entry.resource != resource)
     }
 
     /// Those with one verb.
+    #[must_use]
     pub fn with_verb(self, verb: &str) -> Self {
         self.filter(|entry| entry.verb == verb)
     }
 
     /// Those in one namespace.
+    #[must_use]
     pub fn in_namespace(self, namespace: &str) -> Self {
         self.filter(|entry| entry.namespace == namespace)
     }
 
     /// Those that arrived at `from` or later and before `until`.
+    #[must_use]
     pub fn between(self, from: Timestamp, until: Timestamp) -> Self {
         self.filter(|entry| (from..until).contains(&entry.at))
     }
 
     /// Those that the server answered with success.
+    #[must_use]
     pub fn succeeded(self) -> Self {
         self.filter(|entry| (200..300).contains(&entry.code))
     }
 
     /// Those that satisfy a condition of the test's own.
+    #[must_use]
     pub fn filter(mut self, keep: impl Fn(&AuditEntry) -> bool) -> Self {
         self.0.retain(keep);
         self

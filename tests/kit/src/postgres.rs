@@ -11,7 +11,7 @@ use crate::command::run;
 use crate::process::{Launch, Process};
 use crate::{KitError, assets, port, ready, scratch};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A PostgreSQL server on a free loopback port; its superuser is `postgres`, without a password.
 ///
@@ -149,7 +149,7 @@ async fn serve_on(port: u16, folder: &Path, user: Option<&str>) -> Result<Proces
     let mut args = vec!["-D".to_owned(), folder.join("data").display().to_string(), format!("-p{port}")];
     args.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
     let program = assets::debian_binary("postgresql", "postgres")?;
-    let mut process = Process::start(Launch { name: "postgres", program: &program, args, folder, user })?;
+    let mut process = Process::start(&Launch { name: "postgres", program: &program, args, folder, user })?;
     ready::wait_for(&mut process, LIMIT, async || psql(port, "select 1").await.is_ok()).await?;
     Ok(process)
 }

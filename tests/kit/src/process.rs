@@ -32,7 +32,7 @@ pub(crate) struct Launch<'a> {
 
 impl Process {
     /// Starts a server with both output streams in `folder/name.log`.
-    pub(crate) fn start(launch: Launch<'_>) -> Result<Self, KitError> {
+    pub(crate) fn start(launch: &Launch<'_>) -> Result<Self, KitError> {
         let log = launch.folder.join(format!("{}.log", launch.name));
         let opening = |stream| KitError::io(format!("open {stream} {}", log.display()));
         let out = File::options().create(true).append(true).open(&log).map_err(opening("the log"))?;
@@ -111,10 +111,10 @@ fn spawn(command: Command) -> std::io::Result<Child> {
         });
         Mutex::new(orders)
     });
-    let gone = |_| std::io::Error::other("the thread that starts processes is gone");
+    let gone = || std::io::Error::other("the thread that starts processes is gone");
     let (answer, reply) = channel();
     let orders = ORDERS.lock().unwrap_or_else(PoisonError::into_inner);
-    orders.send((command, answer)).map_err(|_| gone(()))?;
+    orders.send((command, answer)).map_err(|_| gone())?;
     drop(orders);
-    reply.recv().map_err(|_| gone(()))?
+    reply.recv().map_err(|_| gone())?
 }

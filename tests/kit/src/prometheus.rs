@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use crate::process::{Launch, Process};
 use crate::{KitError, assets, command, port, ready, scratch};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// One scrape job with fixed targets.
 #[derive(Debug, Clone)]
@@ -190,7 +190,7 @@ async fn serve_on(port: u16, folder: &Path, http: &reqwest::Client) -> Result<Pr
         "--web.enable-lifecycle".to_owned(),
     ];
     let program = assets::tool("prometheus")?;
-    let mut process = Process::start(Launch { name: "prometheus", program: &program, args, folder, user: None })?;
+    let mut process = Process::start(&Launch { name: "prometheus", program: &program, args, folder, user: None })?;
     let url = format!("http://127.0.0.1:{port}/-/ready");
     ready::wait_for(&mut process, LIMIT, async || ready::answers(http, &url).await).await?;
     Ok(process)

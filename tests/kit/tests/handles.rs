@@ -8,5 +8,7 @@ mod audit;
 mod chaos_proxy;
 #[path = "handles/postgres.rs"]
 mod postgres;
+#[path = "handles/process.rs"]
+mod process;
 #[path = "handles/prometheus.rs"]
 mod prometheus;

@@ -9,6 +9,8 @@ use crate::{Reason, Recommendation, course::Course, facts::Facts, floors::Floors
 
 /// Window going down where none is stated and no trusted forecast tells when it is safe.
 const BLIND_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// Shortest window going down where none is stated: shorter ones follow the noise of the load.
+const LEAST_WINDOW: SignedDuration = SignedDuration::from_mins(3);
 
 /// Applies both windows to the wish. A promotion's floor is planned, not noise: it does not wait for the window up.
 pub(crate) fn apply(course: &mut Course, facts: &Facts<'_>, floors: &Floors) {
@@ -28,12 +30,9 @@ pub(crate) fn apply(course: &mut Course, facts: &Facts<'_>, floors: &Floors) {
 /// The stated window, else the lead time while a trusted forecast covers the descent (the wishes of the last lead time
 /// are the ones that planned for the load between now and then), else ten minutes.
 fn down_window(facts: &Facts<'_>) -> SignedDuration {
-    facts
-        .input
-        .policy
-        .down
-        .stabilization
-        .unwrap_or_else(|| if descent::foreseen(facts).is_some() { facts.lead.min(BLIND_WINDOW) } else { BLIND_WINDOW })
+    facts.input.policy.down.stabilization.unwrap_or_else(|| {
+        if descent::foreseen(facts).is_some() { facts.lead.clamp(LEAST_WINDOW, BLIND_WINDOW) } else { BLIND_WINDOW }
+    })
 }
 
 /// Wishes of the window. Wishes of the future (the clock was set back) are not in it.

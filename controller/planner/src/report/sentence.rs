@@ -28,7 +28,7 @@ fn why(facts: &Facts<'_>, floors: &Floors, course: &Course, reason: Reason) -> S
         Reason::MaxReplicas => format!("the upper bound is {}, {} are needed", facts.input.policy.max, wish(course)),
         Reason::PromotionCeiling => format!("a promotion's ceiling is {}, {} are needed", course.count, wish(course)),
         Reason::Pinned => format!("pinned to {} by hand", facts.input.policy.fixed.unwrap_or(course.count)),
-        Reason::HandScaled => format!("set by hand, held for {} s", facts.input.policy.hand_hold.as_secs()),
+        Reason::HandScaled => format!("set by hand, held for {}", minutes(facts.input.policy.hand_hold.as_secs())),
         Reason::Paused => "paused".to_owned(),
         Reason::Stabilization => format!("{} suffice now, and the window is not over", wish(course)),
         Reason::StepLimit => format!("{} are wanted, and the step limit allows {}", wish(course), course.count),

@@ -41,7 +41,7 @@ pub(super) async fn etcd(folder: &Path, ports: &Ports) -> Result<Process, KitErr
     ];
     let health = format!("{client}/health");
     let mut process =
-        Process::start(Launch { name: "etcd", program: &assets::tool("etcd")?, args, folder, user: None })?;
+        Process::start(&Launch { name: "etcd", program: &assets::tool("etcd")?, args, folder, user: None })?;
     let http = ready::http_client()?;
     ready::wait_for(&mut process, LIMIT, async || ready::answers(&http, &health).await).await?;
     Ok(process)
@@ -71,7 +71,7 @@ pub(super) async fn apiserver(folder: &Path, ports: &Ports, options: &ApiServerO
     ];
     args.extend(options.apiserver_args.iter().cloned());
     let program = assets::tool("kube-apiserver")?;
-    let mut process = Process::start(Launch { name: "kube-apiserver", program: &program, args, folder, user: None })?;
+    let mut process = Process::start(&Launch { name: "kube-apiserver", program: &program, args, folder, user: None })?;
     let readyz = format!("https://127.0.0.1:{}/readyz", ports.apiserver);
     let http = https_client(folder)?;
     ready::wait_for(&mut process, LIMIT, async || ready::answers(&http, &readyz).await).await?;
@@ -96,7 +96,7 @@ pub(super) async fn controllers(folder: &Path, ports: &Ports, options: &ApiServe
     ];
     let program = assets::tool("kube-controller-manager")?;
     let mut process =
-        Process::start(Launch { name: "kube-controller-manager", program: &program, args, folder, user: None })?;
+        Process::start(&Launch { name: "kube-controller-manager", program: &program, args, folder, user: None })?;
     let healthz = format!("https://127.0.0.1:{}/healthz", ports.controllers);
     let http = unverified_client()?;
     ready::wait_for(&mut process, LIMIT, async || ready::answers(&http, &healthz).await).await?;

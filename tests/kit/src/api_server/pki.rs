@@ -10,7 +10,7 @@ use crate::KitError;
 pub(super) struct Pki(Vec<(String, String)>);
 
 impl Pki {
-    /// Makes everything anew: `ca`, `apiserver`, `admin`, `controllers` and the key that signs ServiceAccount tokens.
+    /// Makes everything anew: `ca`, `apiserver`, `admin`, `controllers` and the key that signs `ServiceAccount` tokens.
     pub(super) fn create() -> Result<Self, KitError> {
         let ca = authority("presale-test-ca")?;
         let mut files = vec![("ca.crt".to_owned(), ca.pem())];

@@ -15,7 +15,7 @@ fn client() -> anyhow::Result<reqwest::Client> {
 async fn each_fault_is_what_a_client_of_prometheus_meets() -> anyhow::Result<()> {
     let prometheus = Prometheus::start(PrometheusOptions::default()).await?;
     let proxy = ChaosProxy::before(&prometheus.address()).await?;
-    let url = format!("http://{}/api/v1/query?query=1", proxy.address());
+    let url = format!("http://{}/api/v1/query?query=1&time=1700000000", proxy.address());
     let client = client()?;
     let whole = client.get(&url).send().await?.text().await?;
     assert!(whole.contains("\"status\":\"success\""), "{whole}");
