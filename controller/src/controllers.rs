@@ -9,7 +9,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{WatchStreamExt, predicates};
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates};
 use kube::{Resource, ResourceExt};
 use presale_cluster::{Stores, Wakes};
 use presale_crds::ShopService;
@@ -35,24 +35,22 @@ pub(crate) async fn shops(
     // A status that we write changes neither generation nor annotations, and so wakes nobody.
     let spec = || predicates::generation.combine(predicates::annotations).combine(predicates::labels);
     let (of_deployment, of_autoscaler) = (stores.clone(), stores.clone());
-    let services = Controller::for_stream(
-        wakes.shops.predicate_filter(spec(), predicates::Config::default()),
-        stores.shops.clone(),
-    )
-    .with_config(config())
-    .watches_stream(wakes.deployments, move |deployment| by_deployment(&of_deployment, &deployment))
-    .watches_stream(wakes.pods, |pod| by_pod(&pod))
-    .watches_stream(wakes.autoscalers, move |autoscaler| by_autoscaler(&of_autoscaler, &autoscaler))
-    .owns_stream(wakes.services)
-    .owns_stream(wakes.accounts)
-    .owns_stream(wakes.budgets)
-    .reconcile_on(woken)
-    .graceful_shutdown_on(stop.clone().cancelled_owned())
-    .run(reconcile::reconcile, error_policy::policy, Arc::clone(&operator))
-    .for_each(|_told| std::future::ready(()));
+    let services =
+        Controller::for_stream(wakes.shops.predicate_filter(spec(), PredicateConfig::default()), stores.shops.clone())
+            .with_config(config())
+            .watches_stream(wakes.deployments, move |deployment| by_deployment(&of_deployment, &deployment))
+            .watches_stream(wakes.pods, |pod| by_pod(&pod))
+            .watches_stream(wakes.autoscalers, move |autoscaler| by_autoscaler(&of_autoscaler, &autoscaler))
+            .owns_stream(wakes.services)
+            .owns_stream(wakes.accounts)
+            .owns_stream(wakes.budgets)
+            .reconcile_on(woken)
+            .graceful_shutdown_on(stop.clone().cancelled_owned())
+            .run(reconcile::reconcile, error_policy::policy, Arc::clone(&operator))
+            .for_each(|_told| std::future::ready(()));
     let filtered = wakes
         .promotions
-        .predicate_filter(predicates::generation.combine(predicates::annotations), predicates::Config::default());
+        .predicate_filter(predicates::generation.combine(predicates::annotations), PredicateConfig::default());
     let promotions = Controller::for_stream(filtered, stores.promotions.clone())
         .with_config(config())
         .graceful_shutdown_on(stop.cancelled_owned())

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use presale_cluster::convert::ServiceSpec;
 use presale_crds::{ForecastPeak, ForecastStatus, Quantity};
 use presale_models::score::Scores;
-use presale_models::{LEVELS, PredictRequest, QuantileForecast, Sample, ServiceModel, Target};
+use presale_models::{LEVELS, PredictRequest, QuantileForecast, Sample, Target};
 use presale_planner::ForecastInput;
 use presale_prometheus::ServiceKey;
 

@@ -102,8 +102,7 @@ impl Round<'_> {
     /// Looks at what runs, and remembers its pods for the next reading.
     async fn look(&self, target: &Target) -> Result<Observed, Failed> {
         let Self { shop, spec, operator, .. } = self;
-        let since = shop.creation_timestamp().map_or(Timestamp::MIN, |time| time.0);
-        let looking = observe(operator.writer.client(), &operator.stores, target, since);
+        let looking = observe(operator.writer.client(), &operator.stores, target, shop);
         let observed = measure::timed(operator, "observe", looking).await?;
         let facts = ReplicaFacts::of(shop, spec);
         operator.services.with(&self.key, |service| service.see(&observed, &facts, self.now));
@@ -166,7 +165,7 @@ impl Round<'_> {
     ) -> Result<(), Failed> {
         let Self { shop, key, spec, operator, now } = self;
         measure::decision(operator, key, input, decision);
-        let learned = operator.services.with(key, |service| service.learned(*now));
+        let (learned, health) = operator.services.with(key, |service| (service.learned(*now), service.health.status()));
         let status = shop_status(&Report {
             shop,
             input,
@@ -176,7 +175,7 @@ impl Round<'_> {
             forecast: operator.forecasts.status(key, *now, spec),
             learned,
             promotion: operator.promotions.shown(key),
-            health: None,
+            health,
             time_zone: &spec.time_zone,
         });
         measure::timed(operator, "report", write_shop_status(&operator.writer, shop, &status)).await?;

@@ -9,6 +9,7 @@ use presale_crds::Learned;
 use presale_planner::{Decision, Memory};
 use presale_prometheus::ServiceKey;
 
+use crate::health::Watch;
 use crate::learning::{Learning, ReplicaFacts};
 use crate::ledger::Record;
 use crate::signals::Signals;
@@ -34,6 +35,8 @@ pub(crate) struct Service {
     pub(crate) pods: Vec<PodFacts>,
     /// Lead time and capacity.
     pub(crate) learning: Learning,
+    /// Verdict over its pods.
+    pub(crate) health: Watch,
     /// The last decision and what it rested on.
     pub(crate) last: Option<Arc<Record>>,
     recorded: Option<Timestamp>,
@@ -70,6 +73,7 @@ impl Service {
             memory: Memory::default(),
             pods: Vec::new(),
             learning: Learning::new(tick),
+            health: Watch::default(),
             last: None,
             recorded: None,
             learned_at: None,

@@ -97,8 +97,12 @@ impl Prometheus {
             }
         }
         let mut seen = Observation::default();
-        let answers = stream::iter(groups).map(|(preset, queries)| grouped::observe(&self.client, preset, queries));
-        let mut answers = answers.buffer_unordered(3);
+        // Futures made in a loop: a stream mapped by a closure over references is not `Send` for every lifetime.
+        let mut answers = Vec::with_capacity(groups.len());
+        for (preset, queries) in groups {
+            answers.push(grouped::observe(&self.client, preset, queries));
+        }
+        let mut answers = stream::iter(answers).buffer_unordered(3);
         while let Some((services, failure)) = answers.next().await {
             seen.services.extend(services);
             seen.failures.extend(failure);

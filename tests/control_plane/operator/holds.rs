@@ -21,7 +21,8 @@ async fn live_load_raises_and_a_blackout_lowers_nothing() -> Result<()> {
     load.set(500.0);
     let shop = stage
         .status("catalog", "raised by the live load", |status| {
-            status["desiredReplicas"].as_u64().is_some_and(|n| n >= 9) && status["replicas"].as_u64().is_some_and(|n| n >= 9)
+            status["desiredReplicas"].as_u64().is_some_and(|n| n >= 9)
+                && status["replicas"].as_u64().is_some_and(|n| n >= 9)
         })
         .await?;
     let decision = shop.status.and_then(|status| status.last_decision);
@@ -29,7 +30,9 @@ async fn live_load_raises_and_a_blackout_lowers_nothing() -> Result<()> {
 
     let before = stage.replicas("catalog").await?;
     load.prometheus.kill().await?;
-    stage.status("catalog", "the blackout is named", |status| status["conditions"].to_string().contains("SignalError")).await?;
+    stage
+        .status("catalog", "the blackout is named", |status| status["conditions"].to_string().contains("SignalError"))
+        .await?;
     tokio::time::sleep(Duration::from_secs(5)).await;
     ensure!(stage.replicas("catalog").await? == before, "a blackout lowers nothing");
 
@@ -62,7 +65,9 @@ async fn a_pin_holds_until_it_is_lifted_and_a_pause_holds_everything() -> Result
     tokio::time::sleep(Duration::from_secs(8)).await;
     ensure!(stage.replicas("catalog").await? == Some(5), "paused: nothing moves, up or down");
     stage.change("catalog", json!({"metadata": {"annotations": {"presale.dev/paused": null}}})).await?;
-    stage.status("catalog", "raised once it is no longer paused", |s| s["replicas"].as_u64().is_some_and(|n| n >= 15)).await?;
+    stage
+        .status("catalog", "raised once it is no longer paused", |s| s["replicas"].as_u64().is_some_and(|n| n >= 15))
+        .await?;
     operator.stop().await
 }
 
@@ -81,11 +86,17 @@ async fn a_foreign_autoscaler_is_a_conflict_and_no_tug_of_war() -> Result<()> {
     let hpa = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "rival"},
         "spec": {"maxReplicas": 4, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "catalog"}}});
     hpas.patch("rival", &PatchParams::apply("tests"), &Patch::Apply(hpa)).await?;
-    stage.status("catalog", "the rival is named", |s| s["conditions"].to_string().contains("HorizontalPodAutoscaler rival")).await?;
+    stage
+        .status("catalog", "the rival is named", |s| {
+            s["conditions"].to_string().contains("HorizontalPodAutoscaler rival")
+        })
+        .await?;
     load.set(900.0);
     tokio::time::sleep(Duration::from_secs(6)).await;
     ensure!(stage.replicas("catalog").await? == Some(2), "nothing is written while another owner writes");
     hpas.delete("rival", &kube::api::DeleteParams::default()).await?;
-    stage.status("catalog", "raised once the rival is gone", |s| s["replicas"].as_u64().is_some_and(|n| n >= 15)).await?;
+    stage
+        .status("catalog", "raised once the rival is gone", |s| s["replicas"].as_u64().is_some_and(|n| n >= 15))
+        .await?;
     operator.stop().await
 }

@@ -22,10 +22,11 @@ async fn makes_what_a_service_needs_and_then_writes_nothing() -> Result<()> {
         "scaling": {"signal": signal(), "capacity": {"requestsPerReplica": "60"}}});
     stage.shop("catalog", spec).await?;
     stage.scaled("catalog", 2).await?;
-    stage.status("catalog", "two are ready and the load is known", |status| {
-        status["readyReplicas"] == 2 && status["conditions"].to_string().contains("SignalFresh")
-    })
-    .await?;
+    stage
+        .status("catalog", "two are ready and the load is known", |status| {
+            status["readyReplicas"] == 2 && status["conditions"].to_string().contains("SignalFresh")
+        })
+        .await?;
     let place = &stage.namespace;
     Api::<Service>::namespaced(stage.client.clone(), place).get("catalog").await?;
     Api::<ServiceAccount>::namespaced(stage.client.clone(), place).get("catalog").await?;
@@ -66,7 +67,8 @@ async fn heals_what_is_ours_and_leaves_replicas_to_the_scaler() -> Result<()> {
         Ok((spec == Some((Some(3), Some("localhost/catalog:2".to_owned())))).then_some(()))
     })
     .await?;
-    let scaled = AuditOracle::of(stage.server.audit_log()).writes()?.in_namespace(&stage.namespace).to("deployments/scale");
+    let scaled =
+        AuditOracle::of(stage.server.audit_log()).writes()?.in_namespace(&stage.namespace).to("deployments/scale");
     ensure!(!scaled.is_empty() && scaled.filter(|entry| entry.manager != "presale-scaler").is_empty());
     operator.stop().await
 }

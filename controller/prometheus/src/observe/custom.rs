@@ -31,8 +31,11 @@ pub(super) async fn observe(
         }
     };
     let mut services = BTreeMap::new();
-    let answers = stream::iter(asked).map(|query| one(client, query, targets.get(&query.key).copied()));
-    let mut answers = answers.buffer_unordered(client.config().concurrency.max(1));
+    let mut answers = Vec::with_capacity(asked.len());
+    for query in asked {
+        answers.push(one(client, query, targets.get(&query.key).copied()));
+    }
+    let mut answers = stream::iter(answers).buffer_unordered(client.config().concurrency.max(1));
     while let Some((key, readings, failed)) = answers.next().await {
         services.insert(key, readings);
         failures.extend(failed);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use ratatui::layout::Constraint;
-use ratatui::style::{Color, Style, Stylize};
+use ratatui::style::{Color, Style};
 use ratatui::widgets::{Block, Row, Table};
 use ratatui::{DefaultTerminal, Frame};
 
@@ -36,12 +36,14 @@ pub(super) async fn run(source: &Source) -> anyhow::Result<()> {
 
 async fn show(source: &Source, terminal: &mut DefaultTerminal) -> anyhow::Result<()> {
     let mut lines = Vec::new();
-    let mut trouble = String::new();
     loop {
-        match source.lines().await {
-            Ok(found) => (lines, trouble) = (found, String::new()),
-            Err(error) => trouble = format!(" — {error:#}"),
-        }
+        let trouble = match source.lines().await {
+            Ok(found) => {
+                lines = found;
+                String::new()
+            }
+            Err(error) => format!(" — {error:#}"),
+        };
         let title = format!(" presale top{}{trouble} — q leaves ", source.remark());
         terminal.draw(|frame| draw(frame, &lines, &title))?;
         if tokio::task::spawn_blocking(left).await?? {
