@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) mod backtest;
 pub(crate) mod completion;
+pub(crate) mod conditions;
 pub(crate) mod doctor;
 pub(crate) mod exit;
 pub(crate) mod explain;

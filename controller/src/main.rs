@@ -16,7 +16,6 @@ mod measure;
 mod model_store;
 mod operator;
 mod promotion_facts;
-mod promotion_status;
 mod promotions;
 mod readiness;
 mod reconcile;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use presale_cluster::convert::promotion::PromotionSpec as Written;
-use presale_crds::{ObservedUplift as Stored, PromotionEvent, Quantity, ShopService};
+use presale_crds::{PromotionEvent, ShopService};
 use presale_models::uplift::Curve;
 use presale_models::{Expectation, ObservedUplift, QuantileForecast, Series, Uplift, UpliftModel};
-use presale_planner::promotion::{Baseline, Occurrence, Phase, Schedule, ScheduleSpec, TargetSpec, observe};
+use presale_planner::promotion::{Baseline, Occurrence, Phase, Schedule, observe};
 use presale_planner::{Policy, PromotionPlan, PromotionSpec};
 use presale_prometheus::{Measure, ServiceQuery};
 
@@ -49,44 +48,6 @@ impl Known {
     /// Normal load by time.
     pub(crate) fn baseline(&self) -> Baseline<'_> {
         Baseline { forecast: self.forecast.as_ref(), past: self.past.as_deref() }
-    }
-}
-
-/// The promotion as the planner takes it, selectors resolved.
-pub(crate) fn spec(event: &PromotionEvent, written: &Written, operator: &Operator) -> PromotionSpec {
-    let namespace = event.namespace();
-    let shops: Vec<_> = operator.shops().into_iter().filter(|shop| shop.namespace() == namespace).collect();
-    let mut targets: Vec<TargetSpec> = Vec::new();
-    for target in &written.targets {
-        for shop in shops.iter().filter(|shop| target.services.include(&shop.name_any(), shop.labels())) {
-            // A service that is named twice keeps what was said of it first.
-            if !targets.iter().any(|known| known.service == shop.name_any()) {
-                targets.push(TargetSpec {
-                    service: shop.name_any(),
-                    expectation: target.uplift.and_then(|[low, likely, high]| Expectation::new(low, likely, high).ok()),
-                    floor: target.floor,
-                    ceiling: target.ceiling,
-                });
-            }
-        }
-    }
-    let schedule = &event.spec.schedule;
-    PromotionSpec {
-        name: event.name_any(),
-        kind: written.kind.clone(),
-        schedule: ScheduleSpec {
-            time_zone: schedule.time_zone.clone(),
-            start: schedule.start.clone(),
-            duration: written.duration,
-            recurrence: schedule.recurrence.clone(),
-        },
-        targets,
-        lead_time: written.lead_time,
-        ready_before: written.ready_before,
-        awaits_approval: !written.approved,
-        cancelled: written.cancelled,
-        budget: written.budget_replica_hours.map(f64::from),
-        created: event.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
     }
 }
 
@@ -193,7 +154,7 @@ pub(crate) async fn observed(
     known: &[Known],
     operator: &Operator,
     now: Timestamp,
-) -> Vec<Stored> {
+) -> Vec<(String, ObservedUplift)> {
     let (Some(occurrence), Some(prometheus)) = (plan.occurrence, &operator.prometheus) else { return Vec::new() };
     let over = matches!(plan.phase, Phase::CoolingDown | Phase::Completed);
     if !over || now.duration_since(occurrence.end) > AFTER {
@@ -208,19 +169,10 @@ pub(crate) async fn observed(
         match prometheus.history(&service.query, Measure::Load, (start, end), minute).await {
             Ok(load) => all.extend(
                 observe(&load, service.baseline(), Curve::default(), occurrence, now)
-                    .and_then(|observed| stored(&service.service, &observed)),
+                    .map(|observed| (service.service.clone(), observed)),
             ),
             Err(error) => tracing::warn!(service = service.service, %error, "the uplift cannot be read yet"),
         }
     }
     all
-}
-
-fn stored(service: &str, observed: &ObservedUplift) -> Option<Stored> {
-    Some(Stored {
-        service: service.to_owned(),
-        mean: Quantity::rounded(observed.mean)?,
-        sd: Quantity::rounded(observed.sd)?,
-        censored: observed.censored,
-    })
 }

@@ -102,7 +102,7 @@ impl Round<'_> {
     /// Looks at what runs, and remembers its pods for the next reading.
     async fn look(&self, target: &Target) -> Result<Observed, Failed> {
         let Self { shop, spec, operator, .. } = self;
-        let looking = observe(operator.writer.client(), &operator.stores, target, shop);
+        let looking = observe(operator.writer.client(), &operator.stores, target, shop, self.now);
         let observed = measure::timed(operator, "observe", looking).await?;
         let facts = ReplicaFacts::of(shop, spec);
         operator.services.with(&self.key, |service| service.see(&observed, &facts, self.now));

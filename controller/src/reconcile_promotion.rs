@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use presale_cluster::convert::promotion::promotion;
+use presale_cluster::convert::promotion;
+use presale_cluster::promotion_status::{self, PromotionReport, promotion_status};
 use presale_cluster::{Notice, write_promotion_status};
 use presale_crds::PromotionEvent;
 use presale_metrics::PhaseLabels;
@@ -17,7 +18,6 @@ use crate::config::unsigned;
 use crate::error_policy::Failed;
 use crate::operator::Operator;
 use crate::promotion_facts::{self, Known};
-use crate::promotion_status;
 
 /// How soon a process that does not lead looks again whether it does.
 const FOLLOWING: std::time::Duration = std::time::Duration::from_secs(2);
@@ -25,6 +25,19 @@ const FOLLOWING: std::time::Duration = std::time::Duration::from_secs(2);
 const SLOWLY: SignedDuration = SignedDuration::from_secs(60);
 /// Within this time of a step, and while it runs, a plan is made again every tick.
 const NEAR: SignedDuration = SignedDuration::from_mins(10);
+
+/// Every phase, for metrics that export all labels from the start.
+const PHASES: [Phase; 9] = [
+    Phase::Draft,
+    Phase::PendingApproval,
+    Phase::Scheduled,
+    Phase::PreScaling,
+    Phase::Active,
+    Phase::CoolingDown,
+    Phase::Completed,
+    Phase::Cancelled,
+    Phase::Missed,
+];
 
 /// Reconciles one promotion.
 ///
@@ -46,19 +59,19 @@ pub(crate) async fn reconcile(event: Arc<PromotionEvent>, operator: Arc<Operator
 async fn recipe(event: &PromotionEvent, operator: &Operator) -> Result<Action, Failed> {
     let now = operator.now();
     let namespace = event.namespace().unwrap_or_default();
-    let written = promotion(&event.spec)?;
-
-    let spec = promotion_facts::spec(event, &written, operator);
+    let shops = operator.shops();
+    let spec = promotion(event, shops.iter().map(Arc::as_ref))?;
     let known = promotion_facts::gather(event, &spec, operator, now).await;
-    let before = event.status.as_ref().and_then(|status| status.phase).map(promotion_status::planned);
+    let before = event.status.as_ref().and_then(|status| status.phase).map(promotion_status::remembered);
     let planned = plan_promotion(&spec, &facts_of(event, &spec, &known), before, now);
 
     let observed = match &planned {
         Ok(plan) => promotion_facts::observed(event, plan, &known, operator, now).await,
         Err(_) => Vec::new(),
     };
-    let others = operator.promotions.overlapping(&namespace, &event.name_any(), planned.as_ref().ok());
-    let status = promotion_status::status(event, &written, &planned, &promotion_status::Seen { observed, others }, now);
+    let overlaps = operator.promotions.overlapping(&namespace, &event.name_any(), planned.as_ref().ok());
+    let report_of = PromotionReport { event, spec: &spec, plan: planned.as_ref(), observed, overlaps, now };
+    let status = promotion_status(&report_of);
     write_promotion_status(&operator.writer, event, &status).await?;
 
     let Ok(plan) = planned else { return Ok(Action::requeue(unsigned(SLOWLY))) };
@@ -104,7 +117,7 @@ async fn report(
     operator: &Operator,
 ) -> Result<(), Failed> {
     let phase = promotion_status::shown(plan.phase);
-    for other in promotion_status::PHASES {
+    for other in PHASES {
         let labels = PhaseLabels {
             namespace: event.namespace().unwrap_or_default(),
             promotion: event.name_any(),

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub use health::{Health, Remediation, RestartBudget};
 pub use pods::{PodTemplate, Probes, ResourceAmount, Resources};
 pub use scaling::{
-    Behavior, BehaviorRules, Calendar, Capacity, Forecast, LatencyTarget, Mode, Prices, Scaling, ScalingPolicy,
-    ScalingPolicyType, SelectPolicy, Signal, SignalSource, SignalType, Tier, Trust,
+    Behavior, BehaviorRules, COUNTRIES, Calendar, Capacity, Forecast, LatencyTarget, Mode, Prices, Scaling,
+    ScalingPolicy, ScalingPolicyType, SelectPolicy, Signal, SignalSource, SignalType, Tier, Trust,
 };
 pub use status::{
     DecisionInput, ForecastPeak, ForecastStatus, HealthState, HealthStatus, LastDecision, Learned, LearnedRequests,

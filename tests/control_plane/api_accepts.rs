@@ -5,6 +5,7 @@ use std::process::Command;
 use crate::cases::{Accepted, Verb, crds, named, read, root, send, server};
 use anyhow::{Context, ensure};
 use presale_crds::{PromotionEventSpec, ShopServiceSpec};
+use presale_models::holidays::Holidays;
 use serde_json::{Value, json};
 use test_kit::{ApiServer, ApiServerOptions};
 
@@ -159,4 +160,12 @@ fn every_field_says_what_it_is() -> anyhow::Result<()> {
     assert!(found.is_empty(), "no description: {found:?}");
     assert!(seen > 150, "only {seen} fields: the walk over the schemas is broken");
     Ok(())
+}
+
+#[test]
+fn every_country_that_the_api_takes_has_holidays() {
+    for country in presale_crds::COUNTRIES {
+        let known = Holidays::of(Some(country), 2026..=2026);
+        assert_ne!(known, Holidays::default(), "{country} would change nothing");
+    }
 }

@@ -2,3 +2,4 @@
 
 mod comparison;
 mod crds;
+mod dashboards;

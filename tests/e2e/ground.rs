@@ -65,7 +65,7 @@ async fn an_up_that_was_cut_short_is_healed_by_the_next_up() -> anyhow::Result<(
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), begun).await.context("no apiserver was started")?;
+    tokio::time::timeout(std::time::Duration::from_mins(1), begun).await.context("no apiserver was started")?;
     up.kill().await?;
     assert!(!Path::new("/run/presale-ground/up").exists(), "it was cut too late to prove anything");
     let healed = Node::up().await?;

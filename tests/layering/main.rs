@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("shop", &["shop-kit", "shop-catalog"]),
     ("loadgen", &["shop-contracts", "shop-metrics"]),
     ("test-kit", &["presale-models"]),
+    ("presale-demo", &["test-kit", "loadgen"]),
 ];
 
 /// Crates that nothing may depend on but tests.

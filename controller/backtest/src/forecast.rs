@@ -142,7 +142,8 @@ pub fn chart(line: &Line, width: usize, height: usize) -> String {
         let at = Timestamp::from_second(line.origin.as_second() + seconds).unwrap_or(line.origin);
         let (a, b) = (cells(median), cells(high));
         let (bar, shade) = ("█".repeat(a), "░".repeat(b.saturating_sub(a)));
-        out += &format!("{}  {bar}{shade}  {median:.4} … {high:.4}\n", at.strftime("%m-%d %H:%M"));
+        let time = at.strftime("%m-%d %H:%M");
+        out.extend([format!("{time}  {bar}{shade}  {median:.4} … {high:.4}\n")]);
     }
     out
 }

@@ -1,4 +1,4 @@
-//! Conditions of a ShopService from the facts of one round: stable reasons, and no live figure in a message.
+//! Conditions of a `ShopService` from the facts of one round: stable reasons, and no live figure in a message.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;

@@ -1,4 +1,4 @@
-//! What a person wrote in a ShopService, parsed once into plain values; absent fields take the operator's defaults.
+//! What a person wrote in a `ShopService`, parsed once into plain values; absent fields take the operator's defaults.
 
 use jiff::SignedDuration;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -13,9 +13,11 @@ use presale_planner::Policy;
 use crate::Error;
 
 mod behavior;
-pub mod promotion;
+mod promotion;
 
-/// The operator's own configuration for fields that a ShopService leaves out.
+pub use promotion::promotion;
+
+/// The operator's own configuration for fields that a `ShopService` leaves out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Defaults {
     /// For `scaling.mode`.
@@ -184,7 +186,7 @@ fn policy(
             Trust::Always => presale_planner::Trust::Always,
             Trust::Never => presale_planner::Trust::Never,
         },
-        hand_hold: down.stabilization.filter(|window| window.is_positive()).unwrap_or(defaults.hand_hold),
+        hand_hold: down.stabilization.filter(SignedDuration::is_positive).unwrap_or(defaults.hand_hold),
         up,
         down,
         paused_out: paused || is_set(shop, PAUSED_SCALE_OUT),

@@ -39,13 +39,13 @@ pub enum Error {
     Conflict {
         /// Kind and name.
         object: String,
-        /// In words: "not owned by this ShopService", "controlled by …".
+        /// In words: "not owned by this `ShopService`", "controlled by …".
         owner: String,
     },
     /// The server's dry run refused what `spec.podTemplate` (merged over ours) came to.
     #[error("{field}: {message}")]
     TemplateRefused {
-        /// Path in the ShopService as far as it can be told.
+        /// Path in the `ShopService` as far as it can be told.
         field: String,
         /// The server's words.
         message: String,

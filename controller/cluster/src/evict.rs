@@ -2,8 +2,9 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{DeleteParams, EvictParams, PostParams, Preconditions};
+use kube::api::PostParams;
 use kube::core::Status;
+use serde_json::{Value, json};
 
 use crate::Error;
 use crate::write::Writer;
@@ -25,10 +26,15 @@ pub enum Evicted {
 /// [`Error::NotLeader`], [`Error::Deadline`], or [`Error::Api`] for refusals other than a budget's.
 pub async fn evict(writer: &Writer, namespace: &str, name: &str, uid: &str) -> Result<Evicted, Error> {
     let api: Api<Pod> = Api::namespaced(writer.client().clone(), namespace);
-    let same_pod = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
-    let delete_options = Some(DeleteParams::default().preconditions(same_pod));
-    let params = EvictParams { delete_options, post_options: PostParams::default() };
-    match writer.send("evict", &format!("Pod {namespace}/{name}"), api.evict(name, &params)).await {
+    let object = format!("Pod {namespace}/{name}");
+    // Not `Api::evict`: kube 5.0 sends `delete_options` where the server reads `deleteOptions`, and the precondition is lost.
+    let eviction = json!({
+        "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace},
+        "deleteOptions": {"preconditions": {"uid": uid}},
+    });
+    let params = PostParams::default();
+    let request = api.create_subresource::<_, Value>("eviction", name, &params, &eviction);
+    match writer.send("evict", &object, request).await {
         Ok(_) => Ok(Evicted::Accepted),
         Err(error) => match error.status() {
             Some(status) if by_budget(status) => Ok(Evicted::RefusedByBudget(status.message.clone())),

@@ -53,7 +53,7 @@ impl Leadership {
 
     /// Leads for as long as the process lives: for a single process that needs no election.
     pub fn alone() -> Self {
-        let century = Duration::from_secs(100 * 365 * 24 * 3600);
+        let century = Duration::from_hours(100 * 365 * 24);
         let (sender, receiver) = watch::channel(Some(Instant::now() + century));
         drop(sender);
         Self(receiver)
@@ -106,25 +106,34 @@ impl Elector {
                 () = &mut stop => break,
                 _ = every.tick() => {}
             }
-            let start = Instant::now();
-            // A renewal must succeed before the deadline of the last good one; without one, a try gets the same time.
-            let answer = timeout_at(held.unwrap_or(start) + deadline, self.attempt()).await;
-            held = match answer {
-                Ok(Ok(true)) => Some(start),
-                Ok(Ok(false)) => None,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, lease = self.name, "lease attempt failed");
-                    held.filter(|since| since.elapsed() < deadline)
-                }
-                Err(_elapsed) => held.filter(|since| since.elapsed() < deadline),
-            };
+            held = self.round(held, deadline).await;
             self.until.send_replace(held.map(|since| since + deadline));
         }
         self.until.send_replace(None);
         if held.is_some() {
-            if let Err(error) = self.release().await {
-                tracing::warn!(%error, lease = self.name, "lease not given back; it runs out by itself");
+            self.give_back().await;
+        }
+    }
+
+    /// Tries to take or renew; says since when the Lease is held. A renewal must succeed before the deadline of the last
+    /// good one, which an error does not move; without one, a try gets the same time.
+    async fn round(&mut self, held: Option<Instant>, deadline: Duration) -> Option<Instant> {
+        let start = Instant::now();
+        let until = held.unwrap_or(start) + deadline;
+        let answer = timeout_at(until, self.attempt()).await;
+        match answer {
+            Ok(Ok(leads)) => leads.then_some(start),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, lease = self.name, "lease attempt failed");
+                held.filter(|since| since.elapsed() < deadline)
             }
+            Err(_elapsed) => held.filter(|since| since.elapsed() < deadline),
+        }
+    }
+
+    async fn give_back(&mut self) {
+        if let Err(error) = self.release().await {
+            tracing::warn!(%error, lease = self.name, "lease not given back; it runs out by itself");
         }
     }
 

@@ -33,7 +33,7 @@ pub use lease::{Elector, Leadership};
 pub use observe::{Observed, observe};
 pub use owned::apply_owned;
 pub use pods::PodFacts;
-pub use promotion_status::write_promotion_status;
+pub use promotion_status::{PromotionReport, promotion_status, write_promotion_status};
 pub use replicas_owner::HandScale;
 pub use scale::scale;
 pub use status::{Report, failed_status, shop_status, write_shop_status};

@@ -10,7 +10,7 @@ use presale_planner::ReplicaCounts;
 use serde_json::Value;
 
 use crate::pods::{PodFacts, count};
-use crate::replicas_owner::{HandScale, hand_scale};
+use crate::replicas_owner::HandScale;
 use crate::watch::{Stores, cached};
 use crate::write::read;
 use crate::{Error, Target, rivals, selector};
@@ -36,13 +36,19 @@ pub struct Observed {
     pub conflict: Option<String>,
 }
 
-/// Looks at `target`, which `shop` owns or adopts.
+/// Looks at `target`, which `shop` owns or adopts. `now` is when a hand on its replicas counts as seen.
 ///
 /// Deployments, pods and autoscalers come from the caches; other kinds cost two reads.
 ///
 /// # Errors
 /// [`Error::TargetMissing`] where it does not exist; [`Error::Api`] or [`Error::Deadline`] where a read fails.
-pub async fn observe(client: &Client, stores: &Stores, target: &Target, shop: &ShopService) -> Result<Observed, Error> {
+pub async fn observe(
+    client: &Client,
+    stores: &Stores,
+    target: &Target,
+    shop: &ShopService,
+    now: Timestamp,
+) -> Result<Observed, Error> {
     let workload = match deployment(stores, target) {
         Some(found) => found,
         None => fetch(client, target).await?,
@@ -53,7 +59,7 @@ pub async fn observe(client: &Client, stores: &Stores, target: &Target, shop: &S
     Ok(Observed {
         selector: workload.selector.map(|selector| selector.to_string()).unwrap_or_default(),
         replicas: count(workload.current, &pods),
-        hand_scaled: hand_scale(&workload.managers, workload.current, since),
+        hand_scaled: stores.hands.look(&target.describe(), (&workload.managers, workload.current), since, now),
         conflict: rivals::of(stores, target, shop),
         target: target.clone(),
         image: workload.image,

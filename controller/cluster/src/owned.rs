@@ -8,8 +8,6 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Service, ServiceAccount};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
@@ -31,7 +29,7 @@ pub mod service_account;
 
 /// Label of everything that the operator makes, and of the watches on it.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "presale");
-/// Label that ties objects and pods to the ShopService of that name; the Deployment's and the Service's selector.
+/// Label that ties objects and pods to the `ShopService` of that name; the Deployment's and the Service's selector.
 pub const SERVICE_LABEL: &str = "presale.dev/service";
 const MARK: &str = "presale.dev/applied";
 
@@ -77,20 +75,19 @@ pub async fn apply_owned(
     let (place, spec) = ((namespace.as_str(), owner.name.as_str()), &shop.spec);
     let mut written = Vec::new();
     let account = service_account::manifest(&owner, &namespace);
-    note(&mut written, apply::<ServiceAccount>(writer, &owner, &account, cached(&stores.accounts, place)).await?);
+    note(&mut written, "ServiceAccount", &apply(writer, &owner, &account, cached(&stores.accounts, place)).await?);
     let budget = disruption_budget::manifest(&owner, &namespace, spec);
-    note(&mut written, apply::<PodDisruptionBudget>(writer, &owner, &budget, cached(&stores.budgets, place)).await?);
+    note(&mut written, "PodDisruptionBudget", &apply(writer, &owner, &budget, cached(&stores.budgets, place)).await?);
     let service = service::manifest(&owner, &namespace, spec);
-    note(&mut written, apply::<Service>(writer, &owner, &service, cached(&stores.services, place)).await?);
+    note(&mut written, "Service", &apply(writer, &owner, &service, cached(&stores.services, place)).await?);
     let seen = cached(&stores.deployments, place);
-    note(&mut written, deployment::apply(writer, &owner, (&namespace, spec), at_birth, seen).await?);
+    note(&mut written, "Deployment", &deployment::apply(writer, &owner, (&namespace, spec), at_birth, seen).await?);
     Ok(written)
 }
 
-fn note<K: Kind>(written: &mut Vec<&'static str>, applied: Applied<K>) {
+fn note<K>(written: &mut Vec<&'static str>, kind: &'static str, applied: &Applied<K>) {
     if applied.wrote() {
-        let kind = std::any::type_name::<K>();
-        written.push(kind.rsplit("::").next().unwrap_or(kind));
+        written.push(kind);
     }
 }
 
@@ -223,12 +220,14 @@ fn mark<K: Kind>(wanted: &Value, object: &K) -> String {
 }
 
 fn digest(value: &Value) -> String {
-    let hash = Sha256::digest(value.to_string());
-    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(value.to_string()).iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Owner reference to a ShopService: the garbage collector removes what carries it. It does not block the owner's
+/// Owner reference to a `ShopService`: the garbage collector removes what carries it. It does not block the owner's
 /// deletion, which would need a right on its finalizers.
+///
+/// # Errors
+/// [`Error::Field`] if it was never read from a server and so has no identity.
 pub fn owner_of<K: Resource<DynamicType = ()>>(owner: &K) -> Result<OwnerReference, Error> {
     let missing = || Error::field("metadata.uid", "", "is empty", "an object read from the server has one");
     Ok(OwnerReference {

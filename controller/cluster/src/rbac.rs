@@ -33,7 +33,7 @@ pub const RULES: &[Rule] = &[
     rule("presale.dev", "promotionevents", WATCH, "the promotions"),
     rule("presale.dev", "promotionevents/status", &["patch"], "phases, plans, learned uplift"),
     rule("apps", "deployments", OWN, "owned; adopted ones are only read"),
-    rule("apps", "deployments/scale", &["patch"], "replicas"),
+    rule("apps", "deployments/scale", &["get", "patch"], "replicas"),
     rule("apps", "statefulsets", &["get"], "adopted targets"),
     rule("apps", "statefulsets/scale", &["get", "patch"], "replicas of adopted targets"),
     rule("", "services", OWN, "owned"),

@@ -1,5 +1,8 @@
 //! Who wrote the replicas last, told by the managed fields that the API server keeps: a hand's count is not fought.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use presale_planner::HandScaled;
@@ -13,7 +16,8 @@ pub struct HandScale {
     pub by: String,
     /// The count.
     pub replicas: u32,
-    /// When, by the server's clock, whole seconds.
+    /// When: by the server's clock (whole seconds) where it keeps the time, else when we first saw it. It keeps none for
+    /// writes through `/scale`.
     pub at: Timestamp,
 }
 
@@ -23,16 +27,45 @@ impl From<&HandScale> for HandScaled {
     }
 }
 
-/// The hand that set `replicas`; `None` where we did, or where the count is older than `since` (when this service's
-/// ShopService or its target was made): what stood there before is a beginning, not an intervention.
-pub fn hand_scale(fields: &[ManagedFieldsEntry], replicas: u32, since: Timestamp) -> Option<HandScale> {
+/// Hands that were seen, and when first; by target. Shared by clones, lost with the process: a hand that is then seen
+/// anew is held once more.
+#[derive(Debug, Clone, Default)]
+pub struct SeenHands(Arc<Mutex<HashMap<String, HandScale>>>);
+
+impl SeenHands {
+    /// The hand that set the `replicas` of `target`; `None` where we did, or where the count is known to be older than
+    /// `since` (when this target or its `ShopService` was made): what stood there before is a beginning, not an
+    /// intervention. `now` is when it counts as seen.
+    pub fn look(
+        &self,
+        target: &str,
+        (fields, replicas): (&[ManagedFieldsEntry], u32),
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Option<HandScale> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((by, at)) = stranger(fields).filter(|(_, at)| at.is_none_or(|at| at > since)) else {
+            seen.remove(target);
+            return None;
+        };
+        let known = seen.get(target).filter(|known| (known.by.as_str(), known.replicas) == (by, replicas));
+        let at = at.or_else(|| known.map(|known| known.at)).unwrap_or(now);
+        let hand = HandScale { by: by.to_owned(), replicas, at };
+        seen.insert(target.to_owned(), hand.clone());
+        Some(hand)
+    }
+}
+
+/// Whoever owns the replicas without us, and when they wrote them.
+fn stranger(fields: &[ManagedFieldsEntry]) -> Option<(&str, Option<Timestamp>)> {
     let owners: Vec<_> = fields.iter().filter(|entry| owns_replicas(entry)).collect();
     if owners.iter().any(|entry| matches!(entry.manager.as_deref(), Some(MANAGER | SCALER))) {
         return None;
     }
-    let newest = owners.into_iter().max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
-    let at = newest.time.as_ref()?.0;
-    (at > since).then(|| HandScale { by: newest.manager.clone().unwrap_or_default(), replicas, at })
+    let time = |entry: &ManagedFieldsEntry| entry.time.as_ref().map(|time| time.0);
+    // A write through `/scale` has no time and takes the field from all others: it stands alone.
+    let newest = owners.into_iter().max_by_key(|entry| time(entry).unwrap_or(Timestamp::MAX))?;
+    Some((newest.manager.as_deref().unwrap_or_default(), time(newest)))
 }
 
 /// Whether `manager` owns `spec.replicas`.
@@ -64,15 +97,33 @@ mod tests {
         Timestamp::from_second(second).expect("in range")
     }
 
+    fn look(hands: &SeenHands, fields: &[ManagedFieldsEntry], replicas: u32, now: i64) -> Option<HandScale> {
+        hands.look("Deployment a/b", (fields, replicas), at(5), at(now))
+    }
+
     #[test]
     fn a_hand_is_whoever_took_the_replicas_from_us() {
-        let replicas = json!({"f:spec": {"f:replicas": {}}});
-        let template = json!({"f:spec": {"f:template": {}}});
+        let (replicas, template) = (json!({"f:spec": {"f:replicas": {}}}), json!({"f:spec": {"f:template": {}}}));
+        let hands = SeenHands::default();
         let ours = [entry(SCALER, 20, replicas.clone()), entry("kubectl", 10, template.clone())];
-        assert_eq!(hand_scale(&ours, 5, at(0)), None);
-        let taken = [entry(MANAGER, 20, template), entry("kubectl", 30, replicas)];
-        let hand = HandScale { by: "kubectl".to_owned(), replicas: 7, at: at(30) };
-        assert_eq!(hand_scale(&taken, 7, at(0)), Some(hand));
-        assert_eq!(hand_scale(&taken, 7, at(30)), None, "what stood there before us is a beginning");
+        assert_eq!(look(&hands, &ours, 5, 50), None);
+        let taken = [entry(MANAGER, 20, template), entry("kubectl-edit", 30, replicas.clone())];
+        let hand = HandScale { by: "kubectl-edit".to_owned(), replicas: 7, at: at(30) };
+        assert_eq!(look(&hands, &taken, 7, 50), Some(hand));
+        let before_us = [entry("helm", 5, replicas)];
+        assert_eq!(look(&hands, &before_us, 7, 50), None, "what stood there before us is a beginning");
+    }
+
+    #[test]
+    fn a_hand_without_a_time_counts_from_when_it_was_first_seen() {
+        let hands = SeenHands::default();
+        let mut scaled = entry("kubectl", 0, json!({"f:spec": {"f:replicas": {}}}));
+        scaled.time = None;
+        let seen_at = |replicas, now| look(&hands, std::slice::from_ref(&scaled), replicas, now).map(|hand| hand.at);
+        assert_eq!((seen_at(7, 50), seen_at(7, 90)), (Some(at(50)), Some(at(50))));
+        assert_eq!((seen_at(8, 100), seen_at(8, 110)), (Some(at(100)), Some(at(100))), "another count is another hand");
+        let ours = [entry(SCALER, 20, json!({"f:spec": {"f:replicas": {}}}))];
+        assert_eq!(look(&hands, &ours, 6, 120), None);
+        assert_eq!(seen_at(8, 130), Some(at(130)), "once we wrote, the same count is a new hand");
     }
 }

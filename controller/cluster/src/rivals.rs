@@ -1,4 +1,4 @@
-//! Who else writes a target's replicas: a foreign autoscaler, or an older ShopService. They are named, never fought.
+//! Who else writes a target's replicas: a foreign autoscaler, or an older `ShopService`. They are named, never fought.
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::ResourceExt;
@@ -12,7 +12,7 @@ pub fn of(stores: &Stores, target: &Target, shop: &ShopService) -> Option<String
     autoscaler(stores, target).or_else(|| elder(stores, target, shop))
 }
 
-/// Of several ShopServices that mean the same workload the oldest goes on, by name where they are of one age.
+/// Of several `ShopServices` that mean the same workload the oldest goes on, by name where they are of one age.
 fn elder(stores: &Stores, target: &Target, shop: &ShopService) -> Option<String> {
     let age = |shop: &ShopService| (shop.creation_timestamp().map(|time| time.0), shop.name_any());
     let means_it = |other: &ShopService| match &other.spec.workload_ref {

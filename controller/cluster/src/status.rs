@@ -1,4 +1,4 @@
-//! A ShopService's status: what is seen and decided, rewritten only when something a person would act on has changed.
+//! A `ShopService`'s status: what is seen and decided, rewritten only when something a person would act on has changed.
 
 use std::fmt::Debug;
 
@@ -104,7 +104,7 @@ pub fn is_due(old: Option<&ShopServiceStatus>, new: &ShopServiceStatus) -> bool 
 /// Writes the status if it is due; says whether it did.
 ///
 /// # Errors
-/// [`Error::NotLeader`], [`Error::Deadline`] or [`Error::Api`] (404: the ShopService is gone).
+/// [`Error::NotLeader`], [`Error::Deadline`] or [`Error::Api`] (404: the `ShopService` is gone).
 pub async fn write_shop_status(writer: &Writer, shop: &ShopService, status: &ShopServiceStatus) -> Result<bool, Error> {
     if !is_due(shop.status.as_ref(), status) {
         return Ok(false);
@@ -271,6 +271,10 @@ mod tests {
         assert!(due(|s| s.conditions[0].status = "False".to_owned()));
         assert!(due(|s| s.ready_replicas = Some(3)));
         assert!(due(|s| s.promotion = Some("black-friday (Scheduled)".to_owned())));
+    }
+
+    #[test]
+    fn a_forecast_that_moves_by_a_tenth_is_told() {
         let peak = |s: &mut ShopServiceStatus, p95: &str| {
             s.forecast.as_mut().expect("forecast").peak.as_mut().expect("peak").p95 = Quantity(p95.to_owned());
         };

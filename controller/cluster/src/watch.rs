@@ -18,6 +18,7 @@ use presale_crds::{PromotionEvent, ShopService};
 use serde::de::DeserializeOwned;
 
 use crate::owned::MANAGED_BY;
+use crate::replicas_owner::SeenHands;
 use crate::{pods, replicas_owner};
 
 /// Everything read from caches.
@@ -39,6 +40,8 @@ pub struct Stores {
     pub accounts: Store<ServiceAccount>,
     /// Disruption budgets of ours.
     pub budgets: Store<PodDisruptionBudget>,
+    /// Hands on replicas that were seen.
+    pub hands: SeenHands,
 }
 
 /// What wakes the reconciler. Every stream must be polled, or its cache stands still.
@@ -84,7 +87,17 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Stores, Wakes) {
     let (accounts, accounts_wake) = place.reflect(ours(), forget_managers);
     let (budgets, budgets_wake) = place.reflect(ours(), forget_managers);
     (
-        Stores { shops, promotions, deployments, pods, autoscalers, services, accounts, budgets },
+        Stores {
+            shops,
+            promotions,
+            deployments,
+            pods,
+            autoscalers,
+            services,
+            accounts,
+            budgets,
+            hands: SeenHands::default(),
+        },
         Wakes {
             shops: shops_wake,
             promotions: promotions_wake,
@@ -130,7 +143,7 @@ impl Stores {
     /// # Errors
     /// The name of the kind whose stream ended before.
     pub async fn filled(&self) -> Result<(), &'static str> {
-        let Self { shops, promotions, deployments, pods, autoscalers, services, accounts, budgets } = self;
+        let Self { shops, promotions, deployments, pods, autoscalers, services, accounts, budgets, hands: _ } = self;
         shops.wait_until_ready().await.map_err(|_| "ShopService")?;
         promotions.wait_until_ready().await.map_err(|_| "PromotionEvent")?;
         deployments.wait_until_ready().await.map_err(|_| "Deployment")?;

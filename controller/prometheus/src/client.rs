@@ -49,6 +49,11 @@ impl Client {
     /// Reads the CA file and prepares connections; opens none.
     pub(crate) fn new(config: PrometheusConfig) -> Result<Self, QueryError> {
         let refused = |problem: String| QueryError::Client { url: config.url.clone(), problem };
+        let hint = "an address such as http://prometheus:9090 would pass";
+        let url = reqwest::Url::parse(&config.url).map_err(|e| refused(format!("{e}: {hint}")))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(refused(format!("its scheme is {:?}: {hint}", url.scheme())));
+        }
         let mut builder = reqwest::Client::builder()
             .connect_timeout(config.timeout)
             .redirect(reqwest::redirect::Policy::none()) // a redirect must not carry the token elsewhere
@@ -61,8 +66,7 @@ impl Client {
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(|e| refused(e.to_string()))?;
-        let http = http::Client::from(client, &config.url)
-            .map_err(|e| refused(format!("{e}: an address such as http://prometheus:9090 would pass")))?;
+        let http = http::Client::from(client, &config.url).map_err(|e| refused(format!("{e}: {hint}")))?;
         let mut headers = HeaderMap::new();
         for (name, value) in &config.headers {
             let name = HeaderName::try_from(name).map_err(|e| refused(format!("header {name:?}: {e}")))?;
@@ -78,14 +82,24 @@ impl Client {
 
     /// An instant query at the server's own time; `lookback` overrides how old a sample may be to count as current.
     pub(crate) async fn instant(&self, query: &str, lookback: Option<Duration>) -> Result<Vec<Instant>, QueryError> {
-        let mut request = self.http.query(query).timeout(self.timeout_ms());
+        let mut request = self.http.query(query);
         if let Some(lookback) = lookback {
             request = request.query("lookback_delta", format!("{}ms", lookback.as_millis().max(1)));
         }
+        self.ask(query, request).await
+    }
+
+    /// An instant query as the server would have answered it at `at`, to the second.
+    pub(crate) async fn instant_at(&self, query: &str, at: Timestamp) -> Result<Vec<Instant>, QueryError> {
+        self.ask(query, self.http.query(query).at(at.as_second())).await
+    }
+
+    async fn ask(&self, query: &str, request: http::InstantQueryBuilder) -> Result<Vec<Instant>, QueryError> {
+        let mut request = request.timeout(self.timeout_ms());
         for (name, value) in self.headers().await? {
             request = request.header(name, value);
         }
-        let data = self.within_deadline(query, async { self.read(query, request.post_raw().await).await }).await?;
+        let data = self.within_deadline(query, || request.clone().post_raw()).await?;
         match data {
             http::response::Data::Vector(series) => series
                 .into_iter()
@@ -108,7 +122,7 @@ impl Client {
         for (name, value) in self.headers().await? {
             request = request.header(name, value);
         }
-        let data = self.within_deadline(query, async { self.read(query, request.post_raw().await).await }).await?;
+        let data = self.within_deadline(query, || request.clone().post_raw()).await?;
         let http::response::Data::Matrix(series) = data else {
             return Err(malformed(query, "a range query was answered without a matrix"));
         };
@@ -133,13 +147,21 @@ impl Client {
         Ok(headers)
     }
 
-    async fn within_deadline(
+    /// Sends and reads, once more where the connection broke: an idle one may have been closed by the server, and a query
+    /// changes nothing.
+    async fn within_deadline<F: Future<Output = Result<reqwest::Response, http::Error>>>(
         &self,
         query: &str,
-        answer: impl Future<Output = Result<http::response::Data, QueryError>>,
+        send: impl Fn() -> F,
     ) -> Result<http::response::Data, QueryError> {
         let limit = self.config.timeout;
         let late = |_| QueryError::Deadline { query: shortened(query), limit };
+        let answer = async {
+            match self.read(query, send().await).await {
+                Err(QueryError::Connection { .. }) => self.read(query, send().await).await,
+                outcome => outcome,
+            }
+        };
         tokio::time::timeout(limit, answer).await.map_err(late)?
     }
 

@@ -8,10 +8,10 @@ use kube::{Api, Client, ResourceExt};
 use presale_crds::{ConditionType, ShopService};
 use serde::Serialize;
 
+use super::conditions::condition;
 use super::exit;
 use super::output::{Output, columns};
 use super::reach::{Place, Reach, kubeconfig};
-use crate::promotion_status::condition;
 use crate::readiness::Report;
 
 /// Arguments of `presale doctor`.

@@ -7,10 +7,10 @@ use kube::{Api, ResourceExt};
 use presale_crds::{ConditionType, PromotionEvent};
 use serde_json::json;
 
+use super::conditions::condition;
 use super::exit::say;
 use super::output::{Output, columns};
 use super::reach::{Place, about, unreachable};
-use crate::promotion_status::condition;
 
 mod create;
 

@@ -1,6 +1,7 @@
 //! How the replicas of a service are decided.
 
 mod behavior;
+mod calendar;
 mod signal;
 
 use kube::KubeSchema;
@@ -8,9 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use behavior::{Behavior, BehaviorRules, ScalingPolicy, ScalingPolicyType, SelectPolicy};
+pub use calendar::{COUNTRIES, Calendar};
 pub use signal::{Signal, SignalSource, SignalType};
 
-use crate::validation::{duration_between, duration_value, known_zone, quantity_above};
+use crate::validation::{duration_between, duration_value, quantity_above};
 use crate::{DurationText, Quantity};
 
 /// How replicas are decided. Desired replicas are the largest of what the forecast asks for at the lead time, what the
@@ -189,21 +191,4 @@ pub enum Trust {
     Always,
     /// Not at all.
     Never,
-}
-
-/// Local clock and holidays of the customers.
-#[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct Calendar {
-    /// IANA time zone of the customers: hours and weekdays of the traffic's rhythm are taken in it. Default UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 64))]
-    #[x_kube(validation = known_zone("calendar.timeZone")[0].clone(), validation = known_zone("calendar.timeZone")[1].clone())]
-    pub time_zone: Option<String>,
-    /// Country whose public holidays the customers keep, as ISO 3166-1 alpha-2 code. Default none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 2))]
-    #[x_kube(validation = Rule::new("self.matches('^[A-Z]{2}$')")
-        .message("calendar.country must be an ISO 3166-1 alpha-2 code in capitals, such as \"DE\""))]
-    pub country: Option<String>,
 }

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A namespace with an operator that watches it.
-pub struct Stage {
+pub(crate) struct Stage {
     pub server: &'static ApiServer,
     pub client: Client,
     pub namespace: String,
@@ -28,7 +28,7 @@ pub struct Stage {
 }
 
 /// One `presale run`; killed when dropped.
-pub struct Operator {
+pub(crate) struct Operator {
     child: Child,
     pub address: String,
     pub log: PathBuf,
@@ -36,7 +36,7 @@ pub struct Operator {
 
 impl Stage {
     /// A new namespace on the shared server, with the CRDs installed and pods becoming Ready.
-    pub async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         let server = ApiServer::shared_with_controllers().await?;
         let client = server.client().await?;
         install(&client, ShopService::crd()).await?;
@@ -47,7 +47,7 @@ impl Stage {
     }
 
     /// Starts an operator named `identity` that ticks every second.
-    pub async fn operator(&self, identity: &str, data: &Path, extra: &[&str]) -> Result<Operator> {
+    pub(crate) async fn operator(&self, identity: &str, data: &Path, extra: &[&str]) -> Result<Operator> {
         let log = data.join(format!("{identity}.log"));
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
         let seen = std::fs::read_to_string(&log)?.len();
@@ -76,35 +76,34 @@ impl Stage {
     }
 
     /// Makes a service of the given `spec`.
-    pub async fn shop(&self, name: &str, spec: Value) -> Result<ShopService> {
+    pub(crate) async fn shop(&self, name: &str, spec: Value) -> Result<ShopService> {
         let shop = serde_json::from_value(json!({
             "apiVersion": "presale.dev/v1alpha1", "kind": "ShopService", "metadata": {"name": name}, "spec": spec,
         }))?;
         Ok(self.shops().create(&PostParams::default(), &shop).await?)
     }
 
-    pub fn shops(&self) -> Api<ShopService> {
+    pub(crate) fn shops(&self) -> Api<ShopService> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    pub fn promotions(&self) -> Api<PromotionEvent> {
+    pub(crate) fn promotions(&self) -> Api<PromotionEvent> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    pub fn deployments(&self) -> Api<Deployment> {
+    pub(crate) fn deployments(&self) -> Api<Deployment> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     /// Replicas in the spec of a Deployment; `None` while it does not exist.
-    pub async fn replicas(&self, name: &str) -> Result<Option<i32>> {
+    pub(crate) async fn replicas(&self, name: &str) -> Result<Option<i32>> {
         Ok(self.deployments().get_opt(name).await?.and_then(|d| d.spec?.replicas))
     }
 
     /// Waits until the Deployment has `wanted` replicas in its spec.
-    pub async fn scaled(&self, name: &str, wanted: i32) -> Result<()> {
-        let reached = until(&format!("{name} has {wanted} replicas"), || async {
-            Ok((self.replicas(name).await? == Some(wanted)).then_some(()))
-        });
+    pub(crate) async fn scaled(&self, name: &str, wanted: i32) -> Result<()> {
+        let what = format!("{name} has {wanted} replicas");
+        let reached = until(&what, || async { Ok((self.replicas(name).await? == Some(wanted)).then_some(())) });
         match reached.await {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -115,7 +114,7 @@ impl Stage {
     }
 
     /// Waits until a service's status satisfies a condition; returns the service.
-    pub async fn status(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Result<ShopService> {
+    pub(crate) async fn status(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Result<ShopService> {
         until(&format!("{name}: {what}"), || async {
             let shop = self.shops().get(name).await?;
             let status = serde_json::to_value(&shop.status)?;
@@ -125,7 +124,7 @@ impl Stage {
     }
 
     /// Changes a service.
-    pub async fn change(&self, name: &str, change: Value) -> Result<()> {
+    pub(crate) async fn change(&self, name: &str, change: Value) -> Result<()> {
         self.shops().patch(name, &PatchParams::default(), &Patch::Merge(change)).await?;
         Ok(())
     }
@@ -139,12 +138,12 @@ impl Drop for Stage {
 
 impl Operator {
     /// Ends it as `kill -9` does.
-    pub async fn kill(mut self) -> Result<()> {
+    pub(crate) async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("kill the operator")
     }
 
     /// Asks it to stop, and waits until it has.
-    pub async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<()> {
         let id = self.child.id().context("the operator has ended by itself")?;
         let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
         ensure!(asked.success(), "kill -TERM {id}");
@@ -154,13 +153,13 @@ impl Operator {
     }
 
     /// What it answers on `path`.
-    pub async fn get(&self, path: &str) -> Result<(u16, String)> {
+    pub(crate) async fn get(&self, path: &str) -> Result<(u16, String)> {
         let answer = reqwest::get(format!("http://{}{path}", self.address)).await?;
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
     /// Resident memory, MiB.
-    pub fn resident(&self) -> Result<f64> {
+    pub(crate) fn resident(&self) -> Result<f64> {
         let id = self.child.id().context("the operator has ended by itself")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
@@ -170,13 +169,13 @@ impl Operator {
 }
 
 /// A load that is exported as `offered_load`, with a past, scraped every second.
-pub struct Load {
+pub(crate) struct Load {
     pub exporter: Exporter,
     pub prometheus: Prometheus,
 }
 
 /// Starts the signal at `now` requests per second; `history` is its past as OpenMetrics text.
-pub async fn load(now: f64, history: Option<String>) -> Result<Load> {
+pub(crate) async fn load(now: f64, history: Option<String>) -> Result<Load> {
     let exporter = Exporter::start(&exposition(now)).await?;
     let scrape = vec![ScrapeJob { job: "shop".into(), targets: vec![exporter.address().into()], labels: vec![] }];
     let prometheus = Prometheus::start(PrometheusOptions { history, scrape, ..PrometheusOptions::default() }).await?;
@@ -184,11 +183,11 @@ pub async fn load(now: f64, history: Option<String>) -> Result<Load> {
 }
 
 impl Load {
-    pub fn set(&self, value: f64) {
+    pub(crate) fn set(&self, value: f64) {
         self.exporter.set(&exposition(value));
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("--prometheus-url={}", self.prometheus.url())
     }
 }
@@ -198,12 +197,12 @@ fn exposition(value: f64) -> String {
 }
 
 /// The signal of a service that reads `offered_load`.
-pub fn signal() -> Value {
+pub(crate) fn signal() -> Value {
     json!({"type": "Prometheus", "query": "sum(offered_load)"})
 }
 
 /// Waits for something to come true, looking ten times a second.
-pub async fn until<T, F>(what: &str, mut look: impl FnMut() -> F) -> Result<T>
+pub(crate) async fn until<T, F>(what: &str, mut look: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<Option<T>>>,
 {
@@ -278,7 +277,7 @@ fn is_ready(pod: &Pod) -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests live in real time")]
-pub fn jiff_now() -> jiff::Timestamp {
+pub(crate) fn jiff_now() -> jiff::Timestamp {
     let now = jiff::Timestamp::now();
     jiff::Timestamp::from_second(now.as_second()).unwrap_or(now)
 }

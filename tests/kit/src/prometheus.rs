@@ -32,6 +32,8 @@ pub struct PrometheusOptions {
     pub history_files: Vec<PathBuf>,
     /// What to scrape from now on.
     pub scrape: Vec<ScrapeJob>,
+    /// More scrape jobs, as items of the configuration's list in YAML, for targets that are discovered.
+    pub scrape_yaml: String,
     /// Time between scrapes and between rule evaluations. **Unit**: whole seconds, at least one.
     pub interval: Duration,
     /// Rule files to evaluate.
@@ -41,7 +43,8 @@ pub struct PrometheusOptions {
 impl Default for PrometheusOptions {
     fn default() -> Self {
         let interval = Duration::from_secs(1);
-        Self { history: None, history_files: Vec::new(), scrape: Vec::new(), interval, rule_files: Vec::new() }
+        let (history_files, scrape, rule_files) = (Vec::new(), Vec::new(), Vec::new());
+        Self { history: None, history_files, scrape, scrape_yaml: String::new(), interval, rule_files }
     }
 }
 
@@ -225,6 +228,7 @@ fn configuration(options: &PrometheusOptions) -> String {
         let (targets, labels) = (targets.join(", "), labels.join(", "));
         let _ = writeln!(text, "  static_configs: [{{targets: [{targets}], labels: {{{labels}}}}}]");
     }
+    text.push_str(&options.scrape_yaml);
     text
 }
 

@@ -14,7 +14,7 @@ pub(super) fn both(written: Option<&Written>) -> (Behavior, Behavior) {
 fn one(rules: Option<&BehaviorRules>) -> Behavior {
     let rules = rules.cloned().unwrap_or_default();
     Behavior {
-        stabilization: rules.stabilization_window_seconds.map(|window| seconds(window)),
+        stabilization: rules.stabilization_window_seconds.map(seconds),
         limits: rules.policies.iter().map(limit).collect(),
         select: match rules.select_policy.unwrap_or_default() {
             SelectPolicy::Max => Select::Max,

@@ -1,175 +1,156 @@
-//! What a person wrote in a PromotionEvent, parsed once into plain values.
+//! What a person wrote in a `PromotionEvent`, parsed once into the planner's terms, selectors resolved.
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
-use jiff::civil::DateTime;
-use jiff::tz::{Offset, TimeZone};
-use presale_crds::{PromotionEventSpec, Target};
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use presale_crds::{PromotionEvent, ShopService, Target, UpliftRange};
+use presale_models::Expectation;
+use presale_planner::PromotionSpec;
+use presale_planner::promotion::{ScheduleSpec, TargetSpec};
 
-use super::{duration, number, zone};
+use super::{duration, number};
 use crate::Error;
 
-/// One promotion as the operator plans it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PromotionSpec {
-    /// Pooling key of what is learned.
-    pub kind: String,
-    /// Zone of the wall time.
-    pub time_zone: TimeZone,
-    /// Local wall time of the (first) start.
-    pub start: DateTime,
-    /// Which of two equal wall times is meant, where clocks go back; `None` = the first.
-    pub offset: Option<Offset>,
-    /// How long it lasts.
-    pub duration: SignedDuration,
-    /// RFC 5545 rule, expanded in local time.
-    pub recurrence: Option<String>,
-    /// Whom it reaches.
-    pub targets: Vec<PromotionTarget>,
-    /// Lead time that the plan reckons with; `None` = each service's own.
-    pub lead_time: Option<SignedDuration>,
-    /// How long before the start all capacity must be ready.
-    pub ready_before: SignedDuration,
-    /// Agreed to, or needs no agreement.
-    pub approved: bool,
-    /// A human ended it.
-    pub cancelled: bool,
-    /// Most replica-hours above the replicas without it, per occurrence.
-    pub budget_replica_hours: Option<u32>,
-}
-
-/// Services that it reaches, and what it asks of them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PromotionTarget {
-    /// Which.
-    pub services: Services,
-    /// Expected demand ratio: low, likely, high; `None` = what was learned of its kind.
-    pub uplift: Option<[f64; 3]>,
-    /// Fewest replicas while it runs.
-    pub floor: Option<u32>,
-    /// Most replicas while it runs.
-    pub ceiling: Option<u32>,
-}
-
-/// Services by name or by label.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Services {
-    /// The one of that name.
-    Named(String),
-    /// All that carry these labels.
-    Labelled(BTreeMap<String, String>),
-}
-
-impl Services {
-    /// Whether the service of that name with those labels is meant.
-    pub fn include(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
-        match self {
-            Self::Named(named) => named == name,
-            Self::Labelled(wanted) => wanted.iter().all(|(key, value)| labels.get(key) == Some(value)),
-        }
-    }
-}
-
-/// Parses `spec`.
+/// Parses `event`; `shops` are the services that its targets are looked for among (those of other namespaces are left
+/// out). A service that several targets mean keeps the first one's wishes, by name before by label.
 ///
 /// # Errors
 /// [`Error::Field`] names the field and the cure; the schema refuses such objects, so this happens only with objects
-/// that were stored under an older schema, or zones that this build does not know.
-pub fn promotion(spec: &PromotionEventSpec) -> Result<PromotionSpec, Error> {
+/// that were stored under an older schema. The schedule is checked by `plan_promotion`.
+pub fn promotion<'a>(
+    event: &PromotionEvent,
+    shops: impl IntoIterator<Item = &'a ShopService>,
+) -> Result<PromotionSpec, Error> {
+    let spec = &event.spec;
     let pre_scale = spec.pre_scale.clone().unwrap_or_default();
     let approval = spec.approval.clone().unwrap_or_default();
-    let (start, offset) = wall_time(&spec.schedule.start)?;
-    let ready_before = pre_scale.ready_before.as_ref();
-    Ok(PromotionSpec {
-        kind: spec.kind.clone(),
-        time_zone: zone("spec.schedule.timeZone", &spec.schedule.time_zone)?,
-        start,
-        offset,
+    let here: Vec<_> = shops.into_iter().filter(|shop| shop.namespace() == event.namespace()).collect();
+    let schedule = ScheduleSpec {
+        time_zone: spec.schedule.time_zone.clone(),
+        start: spec.schedule.start.clone(),
         duration: duration("spec.schedule.duration", &spec.schedule.duration)?,
         recurrence: spec.schedule.recurrence.clone(),
-        targets: spec.targets.iter().enumerate().map(|(at, target)| one(at, target)).collect::<Result<_, _>>()?,
+    };
+    let ready_before = pre_scale.ready_before.as_ref();
+    Ok(PromotionSpec {
+        name: event.name_any(),
+        kind: spec.kind.clone(),
+        schedule,
+        targets: targets(&spec.targets, &here)?,
         lead_time: pre_scale.lead_time.as_ref().map(|text| duration("spec.preScale.leadTime", text)).transpose()?,
         ready_before: ready_before
             .map_or(Ok(SignedDuration::from_mins(10)), |text| duration("spec.preScale.readyBefore", text))?,
-        approved: !approval.required.unwrap_or(false) || approval.approved_by.is_some(),
+        awaits_approval: approval.required.unwrap_or(false) && approval.approved_by.is_none(),
         cancelled: spec.cancelled.unwrap_or(false),
-        budget_replica_hours: spec.budget.as_ref().map(|budget| budget.replica_hours),
+        budget: spec.budget.as_ref().map(|budget| f64::from(budget.replica_hours)),
+        created: event.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
     })
 }
 
-/// `2026-11-27T20:00:00`, with an offset behind it where clocks go back.
-fn wall_time(text: &str) -> Result<(DateTime, Option<Offset>), Error> {
-    let cure = "write a local time, such as 2026-11-27T20:00:00";
-    let bad = |problem: String| Error::field("spec.schedule.start", text, problem, cure);
-    let (wall, offset) = text.split_at_checked(19).ok_or_else(|| bad("is too short".to_owned()))?;
-    let start = wall.parse::<DateTime>().map_err(|error| bad(error.to_string()))?;
-    if offset.is_empty() {
-        return Ok((start, None));
+/// One entry per service that is meant, by name.
+fn targets(written: &[Target], shops: &[&ShopService]) -> Result<Vec<TargetSpec>, Error> {
+    let mut found = BTreeMap::new();
+    let by_name_first = |(_, target): &(usize, &Target)| target.service.is_none();
+    let mut ordered: Vec<_> = written.iter().enumerate().collect();
+    ordered.sort_by_key(by_name_first);
+    for (at, target) in ordered {
+        let expectation = target.expected_uplift.as_ref().map(|range| expectation(at, range)).transpose()?;
+        for shop in shops.iter().filter(|shop| means(target, shop)) {
+            let service = shop.name_any();
+            let wish =
+                TargetSpec { service: service.clone(), expectation, floor: target.floor, ceiling: target.ceiling };
+            found.entry(service).or_insert(wish);
+        }
     }
-    let parts = offset[1..].split_once(':').and_then(|(h, m)| Some((h.parse::<i32>().ok()?, m.parse::<i32>().ok()?)));
-    let (hours, minutes) = parts.ok_or_else(|| bad("has no offset of the form +01:00".to_owned()))?;
-    let seconds = (hours * 60 + minutes) * 60 * if offset.starts_with('-') { -1 } else { 1 };
-    let offset = Offset::from_seconds(seconds).map_err(|error| bad(error.to_string()))?;
-    Ok((start, Some(offset)))
+    Ok(found.into_values().collect())
 }
 
-fn one(at: usize, target: &Target) -> Result<PromotionTarget, Error> {
-    let field = |name: &str| format!("spec.targets[{at}].{name}");
-    let services = match (&target.service, &target.selector) {
-        (Some(name), _) => Services::Named(name.clone()),
-        (None, Some(selector)) => Services::Labelled(selector.match_labels.clone()),
-        (None, None) => return Err(Error::field(field("service"), "", "is missing", "write service or selector")),
+fn means(target: &Target, shop: &ShopService) -> bool {
+    match (&target.service, &target.selector) {
+        (Some(name), _) => *name == shop.name_any(),
+        (None, Some(selector)) => {
+            selector.match_labels.iter().all(|(key, value)| shop.labels().get(key) == Some(value))
+        }
+        (None, None) => false,
+    }
+}
+
+fn expectation(at: usize, range: &UpliftRange) -> Result<Expectation, Error> {
+    let field = format!("spec.targets[{at}].expectedUplift");
+    let low = number(&format!("{field}.low"), &range.low)?;
+    let likely = number(&format!("{field}.likely"), &range.likely)?;
+    let high = number(&format!("{field}.high"), &range.high)?;
+    let refused = |error: presale_models::uplift::ExpectationError| {
+        Error::field(
+            field.clone(),
+            format!("{low}..{likely}..{high}"),
+            error.to_string(),
+            "write low <= likely <= high",
+        )
     };
-    let uplift = target.expected_uplift.as_ref().map(|range| {
-        let parse = |name: &str, quantity| number(&field(&format!("expectedUplift.{name}")), quantity);
-        Ok([parse("low", &range.low)?, parse("likely", &range.likely)?, parse("high", &range.high)?])
-    });
-    Ok(PromotionTarget { services, uplift: uplift.transpose()?, floor: target.floor, ceiling: target.ceiling })
+    Expectation::new(low, likely, high).map_err(refused)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn spec(over: serde_json::Value) -> PromotionEventSpec {
-        let mut spec = json!({"kind": "FlashSale", "targets": [
-                {"service": "storefront", "expectedUplift": {"low": "2", "likely": "4", "high": "8"}},
-                {"selector": {"matchLabels": {"tier": "checkout"}}, "floor": 12, "ceiling": 60}],
-            "schedule": {"timeZone": "Europe/Berlin", "start": "2026-11-27T20:00:00", "duration": "4h"}});
-        crate::merge::merge(&mut spec, over);
-        serde_json::from_value(spec).expect("a PromotionEventSpec")
+    fn event(over: Value) -> PromotionEvent {
+        let mut event = json!({"apiVersion": "presale.dev/v1alpha1", "kind": "PromotionEvent",
+            "metadata": {"name": "bf", "namespace": "shop", "creationTimestamp": "2026-11-01T00:00:00Z"},
+            "spec": {"kind": "FlashSale", "targets": [
+                {"selector": {"matchLabels": {"tier": "checkout"}}, "floor": 12, "ceiling": 60},
+                {"service": "storefront", "expectedUplift": {"low": "2", "likely": "4", "high": "8"}}],
+            "schedule": {"timeZone": "Europe/Berlin", "start": "2026-11-27T20:00:00", "duration": "4h"}}});
+        crate::merge::merge(&mut event, over);
+        serde_json::from_value(event).expect("a PromotionEvent")
+    }
+
+    fn shop(namespace: &str, name: &str, tier: &str) -> ShopService {
+        serde_json::from_value(json!({"apiVersion": "presale.dev/v1alpha1", "kind": "ShopService",
+            "metadata": {"name": name, "namespace": namespace, "labels": {"tier": tier}},
+            "spec": {"image": "a:1", "replicas": {"min": 1, "max": 9}}}))
+        .expect("a ShopService")
+    }
+
+    fn parsed(over: Value) -> PromotionSpec {
+        let shops = [
+            shop("shop", "storefront", "checkout"),
+            shop("shop", "pay", "checkout"),
+            shop("shop", "search", "front"),
+            shop("other", "pay", "checkout"),
+        ];
+        promotion(&event(over), &shops).expect("parses")
     }
 
     #[test]
-    fn reads_a_promotion_as_it_is_written() {
-        let parsed = promotion(&spec(json!({}))).expect("parses");
-        assert_eq!((parsed.start.to_string().as_str(), parsed.offset), ("2026-11-27T20:00:00", None));
-        assert_eq!((parsed.duration.as_hours(), parsed.ready_before.as_mins()), (4, 10));
-        assert!(parsed.approved && !parsed.cancelled);
-        assert_eq!(parsed.targets[0].uplift, Some([2.0, 4.0, 8.0]));
-        assert_eq!((parsed.targets[1].floor, parsed.targets[1].ceiling), (Some(12), Some(60)));
-        let labels = BTreeMap::from([("tier".to_owned(), "checkout".to_owned()), ("x".to_owned(), "y".to_owned())]);
-        assert!(parsed.targets[1].services.include("pay", &labels));
-        assert!(!parsed.targets[1].services.include("pay", &BTreeMap::new()));
-        assert!(parsed.targets[0].services.include("storefront", &BTreeMap::new()));
+    fn finds_services_by_name_before_by_label_and_in_its_own_namespace() {
+        let spec = parsed(json!({}));
+        let found: Vec<_> = spec.targets.iter().map(|t| (t.service.as_str(), t.floor, t.ceiling)).collect();
+        assert_eq!(found, [("pay", Some(12), Some(60)), ("storefront", None, None)]);
+        assert_eq!(spec.targets[1].expectation, Some(Expectation::new(2.0, 4.0, 8.0).expect("a range")));
     }
 
     #[test]
-    fn an_offset_names_one_of_two_equal_wall_times() {
-        let fold = json!({"schedule": {"start": "2026-10-25T02:30:00+01:00"}});
-        assert_eq!(promotion(&spec(fold)).expect("parses").offset, Some(jiff::tz::offset(1)));
-        let west = json!({"schedule": {"start": "2026-11-01T01:30:00-05:00"}});
-        assert_eq!(promotion(&spec(west)).expect("parses").offset, Some(jiff::tz::offset(-5)));
+    fn absent_fields_take_the_documented_defaults() {
+        let spec = parsed(json!({}));
+        assert_eq!((spec.schedule.duration.as_hours(), spec.ready_before.as_mins()), (4, 10));
+        assert_eq!((spec.lead_time, spec.budget, spec.awaits_approval, spec.cancelled), (None, None, false, false));
     }
 
     #[test]
-    fn waits_for_approval_only_where_it_is_required() {
-        let required = json!({"approval": {"required": true}});
-        assert!(!promotion(&spec(required)).expect("parses").approved);
-        let given = json!({"approval": {"required": true, "approvedBy": "jane"}});
-        assert!(promotion(&spec(given)).expect("parses").approved);
+    fn every_field_reaches_its_place() {
+        let spec = parsed(json!({"spec": {"preScale": {"leadTime": "90s", "readyBefore": "5m"},
+            "approval": {"required": true}, "budget": {"replicaHours": 200}, "cancelled": true,
+            "schedule": {"recurrence": "FREQ=WEEKLY;BYDAY=FR"}}}));
+        assert_eq!(spec.lead_time.map(|lead| lead.as_secs()), Some(90));
+        assert_eq!((spec.ready_before.as_mins(), spec.budget), (5, Some(200.0)));
+        assert_eq!((spec.awaits_approval, spec.cancelled), (true, true));
+        assert_eq!(spec.schedule.recurrence.as_deref(), Some("FREQ=WEEKLY;BYDAY=FR"));
+        let approved = json!({"spec": {"approval": {"required": true, "approvedBy": "jane"}}});
+        assert!(!parsed(approved).awaits_approval);
     }
 }

@@ -39,26 +39,22 @@ pub(super) async fn apply(
     let wanted = manifest(owner, namespace, spec);
     let target = Target::owned(namespace, &owner.name);
     let standing = stand(writer, owner, &wanted, cached).await?;
-    let made: Deployment = match &standing {
-        Standing::AsWanted(object) => return Ok(Applied::Unchanged(Arc::clone(object))),
-        _ => dry_run(writer, &wanted).await.map_err(as_template_error)?,
-    };
-    let created = match standing {
-        Standing::Differs(live) => {
-            if owned_by(live.managed_fields(), MANAGER) {
-                let current = live.spec.as_ref().and_then(|spec| spec.replicas).and_then(|n| u32::try_from(n).ok());
-                scale(writer, &target, current.unwrap_or(at_birth)).await?;
-            }
-            false
+    if let Standing::AsWanted(object) = standing {
+        return Ok(Applied::Unchanged(object));
+    }
+    let made: Deployment = dry_run(writer, &wanted).await.map_err(as_template_error)?;
+    let created = matches!(standing, Standing::Absent);
+    if let Standing::Differs(live) = standing {
+        if owned_by(live.managed_fields(), MANAGER) {
+            let current = live.spec.as_ref().and_then(|spec| spec.replicas).and_then(|n| u32::try_from(n).ok());
+            scale(writer, &target, current.unwrap_or(at_birth)).await?;
         }
-        _ => {
-            let mut born = wanted.clone();
-            merge(&mut born, json!({"spec": {"replicas": at_birth}}));
-            write::<Deployment>(writer, &born, &made).await.map_err(as_template_error)?;
-            scale(writer, &target, at_birth).await?;
-            true
-        }
-    };
+    } else {
+        let mut born = wanted.clone();
+        merge(&mut born, json!({"spec": {"replicas": at_birth}}));
+        write::<Deployment>(writer, &born, &made).await.map_err(as_template_error)?;
+        scale(writer, &target, at_birth).await?;
+    }
     let object = write(writer, &wanted, &made).await.map_err(as_template_error)?;
     Ok(if created { Applied::Created(object) } else { Applied::Changed(object) })
 }
@@ -141,7 +137,7 @@ fn probes_of(probes: &Probes) -> Value {
     all
 }
 
-/// A refusal of the manifest, told in terms of the ShopService's fields.
+/// A refusal of the manifest, told in terms of the `ShopService`'s fields.
 fn as_template_error(error: Error) -> Error {
     match error.status() {
         Some(status) if matches!(status.code, 400 | 422 | 500) => {

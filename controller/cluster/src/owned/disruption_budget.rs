@@ -1,4 +1,4 @@
-//! The owned PodDisruptionBudget: how many pods may be away at a time.
+//! The owned `PodDisruptionBudget`: how many pods may be away at a time.
 
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;

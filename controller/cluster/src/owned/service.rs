@@ -1,4 +1,4 @@
-//! The owned Service: the pods of one ShopService behind one name.
+//! The owned Service: the pods of one `ShopService` behind one name.
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;

@@ -1,4 +1,4 @@
-//! The owned ServiceAccount: an identity without rights, so that a pod of ours never runs as `default`.
+//! The owned `ServiceAccount`: an identity without rights, so that a pod of ours never runs as `default`.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;

@@ -12,9 +12,6 @@ use crate::preset::{Preset, Scope};
 use crate::promql::{self, PART};
 use crate::{Labels, PrometheusConfig, QueryError, ServiceKey, ServiceQuery};
 
-/// How far back the last value of a service without a live one is looked for, and in which steps.
-const LAST_SEEN: &str = "10m:15s";
-
 type Answer = (BTreeMap<ServiceKey, ServiceReadings>, Option<QueryError>);
 
 /// Asks once, and once more only if a service has a sample but no current rate.
@@ -53,8 +50,9 @@ async fn last_seen(
 ) -> Option<QueryError> {
     let config = client.config();
     let scope = Scope { labels: &config.labels, keys: silent, window: config.rate_window, by_pod: false };
-    let query = format!("last_over_time({}[{LAST_SEEN}])", preset.load(scope));
-    let series = match client.instant(&query, None).await {
+    // Asked as of the moment at which all of them still had samples: later their windows are half empty.
+    let then = silent.iter().filter_map(|key| parts.newest(key)).min()?;
+    let series = match client.instant_at(&preset.load(scope), then).await {
         Ok(series) => series,
         Err(error) => return Some(error),
     };

@@ -1,0 +1,89 @@
+//! The catalog's life: connect, migrate, serve, drain; and its two errands, migrate and seed.
+
+use rand_chacha::ChaCha8Rng;
+use shop_kit::auth::AdminToken;
+use shop_kit::{Database, Kit};
+use shop_metrics::{Build, ShopMetrics};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Command, MigrateConfig, SeedConfig, ServeConfig};
+use crate::error::CatalogError;
+use crate::identity::{Clock, Identity};
+use crate::routes::{self, Catalog};
+use crate::schema::migrations;
+use crate::seed;
+
+/// Name and version as `shop_build_info` shows them.
+pub const BUILD: Build = Build { service_name: "catalog", version: env!("CARGO_PKG_VERSION") };
+
+/// What the composition root hands in.
+#[derive(Debug)]
+pub struct World {
+    /// When the process started.
+    pub started: Instant,
+    /// Cancelled when the process shall stop.
+    pub stop: CancellationToken,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Random numbers for ids.
+    pub random: ChaCha8Rng,
+}
+
+/// Does what the command line asked for.
+///
+/// # Errors
+/// Where the database or a listener fails, or requests were cut off at the end of the drain.
+pub async fn run(command: Command, world: World) -> Result<(), CatalogError> {
+    match command {
+        Command::Serve(config) => serve(*config, world).await,
+        Command::Migrate(config) => migrate(config).await,
+        Command::Seed(config) => seed(config).await,
+    }
+}
+
+async fn serve(config: ServeConfig, world: World) -> Result<(), CatalogError> {
+    let ServeConfig { server, database, telemetry: _, admin_token } = config;
+    let kit = Kit::open(&BUILD, server, world.started, world.stop).await?;
+    let database = Database::connect(&database, kit.metrics.database.clone()).await?;
+    database.migrate(migrations()).await?;
+    kit.health.depends_on("database", {
+        let database = database.clone();
+        move || {
+            let database = database.clone();
+            async move { database.check().await }
+        }
+    });
+    let catalog = Catalog {
+        database: database.clone(),
+        identity: Identity::new(world.clock, world.random),
+        admin: AdminToken::new(admin_token.as_ref()),
+    };
+    let served = kit.serve(routes::router(catalog), routes::priority).await;
+    database.close().await;
+    Ok(served?)
+}
+
+async fn migrate(config: MigrateConfig) -> Result<(), CatalogError> {
+    let MigrateConfig { database, telemetry: _ } = config;
+    let database = Database::connect(&database, unseen().database).await?;
+    database.migrate(migrations()).await?;
+    tracing::info!("the schema is up to date");
+    database.close().await;
+    Ok(())
+}
+
+async fn seed(config: SeedConfig) -> Result<(), CatalogError> {
+    let SeedConfig { database, telemetry: _, count, seed } = config;
+    let database = Database::connect(&database, unseen().database).await?;
+    database.migrate(migrations()).await?;
+    let written = seed::write(&database, count, seed).await?;
+    tracing::info!(asked = count, written, "the demonstration assortment is there");
+    database.close().await;
+    Ok(())
+}
+
+/// Families that nobody scrapes, for errands that end at once.
+fn unseen() -> ShopMetrics {
+    ShopMetrics::new(&BUILD, shop_kit::process::ThisProcess)
+}

@@ -1,0 +1,161 @@
+//! One service from start to drained: metrics, health, admin listener, guarded public listener.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use shop_metrics::{Build, ShopMetrics};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::admin;
+use crate::admission::{Admission, Limits};
+use crate::config::ServerConfig;
+use crate::guard::{Guard, PriorityOf, guard};
+use crate::health::{Health, Phase};
+use crate::problem::Problem;
+use crate::process::ThisProcess;
+use crate::server::{self, Drained, Ending};
+
+/// What a service stands on while it runs.
+#[derive(Debug)]
+pub struct Kit {
+    /// Families to record into.
+    pub metrics: Arc<ShopMetrics>,
+    /// Dependencies to name.
+    pub health: Health,
+    config: ServerConfig,
+    started: Instant,
+    stop: CancellationToken,
+}
+
+/// A service cannot serve, or not to its end.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// A listener cannot be opened.
+    #[error("cannot listen on {address}: is the port free and the address of this host?")]
+    Listen {
+        /// What was configured.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Some requests were not answered in time after the stop signal.
+    #[error("{connections} connections were still busy {waited:?} after the stop signal and were cut off")]
+    CutOff {
+        /// Connections that were cut off.
+        connections: usize,
+        /// How long they had.
+        waited: Duration,
+    },
+}
+
+impl Kit {
+    /// Opens the admin listener, so that the service can be asked while it still starts.
+    ///
+    /// # Errors
+    /// Where the admin address cannot be bound.
+    pub async fn open(
+        build: &Build,
+        config: ServerConfig,
+        started: Instant,
+        stop: CancellationToken,
+    ) -> Result<Self, ServeError> {
+        let metrics = Arc::new(ShopMetrics::new(build, ThisProcess));
+        let health = Health::new(metrics.lifecycle.clone());
+        let listener = bind(config.admin_listen).await?;
+        let routes = admin::routes(Arc::clone(&metrics), &health);
+        let ending = Ending {
+            header_timeout: config.header_timeout,
+            delay: config.drain_delay + config.drain_timeout,
+            timeout: Duration::ZERO,
+        };
+        tokio::spawn(server::serve(listener, routes, ending, stop.clone()));
+        let lifecycle = metrics.lifecycle.clone();
+        tokio::spawn(server::report_drain(stop.clone(), move |so_far| lifecycle.draining(so_far)));
+        Ok(Self { metrics, health, config, started, stop })
+    }
+
+    /// Serves `routes` until the stop signal, then drains: `/readyz` fails first, new connections are served for the
+    /// drain delay with `Connection: close`, requests in flight are finished.
+    ///
+    /// # Errors
+    /// Where the address cannot be bound, or requests were cut off at the end.
+    pub async fn serve(self, routes: Router, priority: PriorityOf) -> Result<(), ServeError> {
+        let listener = bind(self.config.listen).await?;
+        let guarded = self.guarded(routes, priority);
+        self.ready();
+        let serving = server::serve(listener, guarded, self.ending(), self.stop.clone());
+        let (drained, ()) = tokio::join!(serving, self.unready_at_stop());
+        match drained {
+            Drained::Complete => Ok(()),
+            Drained::CutOff(connections) => {
+                Err(ServeError::CutOff { connections, waited: self.config.drain_delay + self.config.drain_timeout })
+            }
+        }
+    }
+
+    fn ready(&self) {
+        let took = self.started.elapsed();
+        self.health.enter(Phase::Serving);
+        self.metrics.lifecycle.started(took);
+        tracing::info!(
+            listen = %self.config.listen,
+            admin = %self.config.admin_listen,
+            startup_ms = took.as_millis(),
+            "ready"
+        );
+    }
+
+    async fn unready_at_stop(&self) {
+        self.stop.cancelled().await;
+        self.health.enter(Phase::Draining);
+        tracing::info!("draining");
+    }
+
+    fn ending(&self) -> Ending {
+        Ending {
+            header_timeout: self.config.header_timeout,
+            delay: self.config.drain_delay,
+            timeout: self.config.drain_timeout,
+        }
+    }
+
+    fn guarded(&self, routes: Router, priority: PriorityOf) -> Router {
+        let limits = Limits {
+            concurrency: self.config.concurrency_limit,
+            queue: self.config.queue_limit,
+            queue_timeout: self.config.queue_timeout,
+        };
+        let state = Guard {
+            admission: Admission::new(limits, self.metrics.admission.clone()),
+            demand: self.metrics.admission.clone(),
+            http: self.metrics.http.clone(),
+            deadline: self.config.request_timeout,
+            priority,
+        };
+        routes
+            .fallback(|| async { Problem::no_route() })
+            .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(DefaultBodyLimit::max(self.config.body_limit))
+            .layer(from_fn_with_state(Arc::new(state), guard))
+            .merge(self.health.routes())
+    }
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Response {
+    tracing::error!("a handler panicked");
+    axum::response::IntoResponse::into_response(Problem::internal())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    server::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+}

@@ -1,0 +1,217 @@
+//! Every metric of the shop, once: its name as Prometheus stores it, kind, unit, labels and meaning.
+//!
+//! **Source**: OpenTelemetry semantic conventions for HTTP servers and database clients (names with `.` written
+//! as `_`, units as suffixes); the `shop_` names are our own.
+
+/// What a metric counts or measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows; its name ends in `_total`.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Distribution: Prometheus stores `_bucket`, `_sum` and `_count` series.
+    Histogram,
+}
+
+/// One metric as dashboards, rules and the operator may refer to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Name in Prometheus; a histogram's name is without `_bucket`, `_sum`, `_count`.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// Base unit: `seconds`, `bytes`, `requests`, `connections`, or `1` for a flag.
+    pub unit: &'static str,
+    /// Labels the service itself sets (the scrape adds `namespace`, `service` and `pod`).
+    pub labels: &'static [&'static str],
+    /// One sentence for `# HELP`.
+    pub help: &'static str,
+}
+
+impl Metric {
+    /// The name under which the client library registers it: OpenMetrics appends `_total` to counters itself.
+    ///
+    /// ```
+    /// assert_eq!(shop_metrics::names::REQUESTS_OFFERED.registered_name(), "shop_requests_offered");
+    /// assert_eq!(shop_metrics::names::READY.registered_name(), "shop_ready");
+    /// ```
+    pub fn registered_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
+            Kind::Gauge | Kind::Histogram => self.name,
+        }
+    }
+}
+
+const fn metric(
+    name: &'static str,
+    kind: Kind,
+    unit: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric { name, kind, unit, labels, help }
+}
+
+/// Label of the request method, upper case.
+pub const HTTP_REQUEST_METHOD: &str = "http_request_method";
+/// Label of the matched route template, never the raw path; `unmatched` where no route matched.
+pub const HTTP_ROUTE: &str = "http_route";
+/// Label of the response status code, three digits.
+pub const HTTP_RESPONSE_STATUS_CODE: &str = "http_response_status_code";
+/// Label of the matched route template in the `shop_` metrics.
+pub const ROUTE: &str = "route";
+/// Label of the priority class: `critical`, `high`, `normal`, `low`.
+pub const PRIORITY: &str = "priority";
+/// Label naming why a request was rejected.
+pub const REASON: &str = "reason";
+
+/// Served demand, latency and errors.
+pub const HTTP_REQUEST_DURATION: Metric = metric(
+    "http_server_request_duration_seconds",
+    Kind::Histogram,
+    "seconds",
+    &[HTTP_REQUEST_METHOD, HTTP_ROUTE, HTTP_RESPONSE_STATUS_CODE],
+    "Duration of answered requests, from the request head to the response head",
+);
+/// Requests being worked on or queued.
+pub const HTTP_ACTIVE_REQUESTS: Metric = metric(
+    "http_server_active_requests",
+    Kind::Gauge,
+    "requests",
+    &[],
+    "Requests that arrived and are not answered yet",
+);
+/// The demand a forecaster must learn: what arrived, before anything was turned away.
+pub const REQUESTS_OFFERED: Metric = metric(
+    "shop_requests_offered_total",
+    Kind::Counter,
+    "requests",
+    &[ROUTE, PRIORITY],
+    "Requests that arrived, counted before admission",
+);
+/// What was turned away, by reason `shed` (queue full) or `deadline` (waited or worked too long).
+pub const REQUESTS_REJECTED: Metric = metric(
+    "shop_requests_rejected_total",
+    Kind::Counter,
+    "requests",
+    &[REASON, PRIORITY],
+    "Requests turned away before an answer",
+);
+/// Time a request waited for its turn.
+pub const ADMISSION_QUEUE_WAIT: Metric = metric(
+    "shop_admission_queue_wait_seconds",
+    Kind::Histogram,
+    "seconds",
+    &[],
+    "Time admitted requests waited for a place",
+);
+/// Requests worked on at the same time at most.
+pub const CONCURRENCY_LIMIT: Metric =
+    metric("shop_concurrency_limit", Kind::Gauge, "requests", &[], "Requests worked on at the same time at most");
+/// Requests worked on now.
+pub const CONCURRENCY_INFLIGHT: Metric =
+    metric("shop_concurrency_inflight", Kind::Gauge, "requests", &[], "Requests holding a place now");
+/// Process start to ready: the part of the lead time that is the service's own.
+pub const STARTUP_DURATION: Metric = metric(
+    "shop_startup_duration_seconds",
+    Kind::Gauge,
+    "seconds",
+    &[],
+    "Time from process start to the first moment of being ready; absent before",
+);
+/// Stop signal to now, for as long as the drain lasts.
+pub const DRAIN_DURATION: Metric = metric(
+    "shop_drain_duration_seconds",
+    Kind::Gauge,
+    "seconds",
+    &[],
+    "Time since the stop signal while the service drains; absent before",
+);
+/// 1 when `/readyz` answered 200 last, else 0.
+pub const READY: Metric =
+    metric("shop_ready", Kind::Gauge, "1", &[], "1 while the service is ready for traffic, else 0");
+/// Always 1; joins errors and latency to a version.
+pub const BUILD_INFO: Metric =
+    metric("shop_build_info", Kind::Gauge, "1", &["service_name", "version"], "Always 1; names the running version");
+/// Duration of database operations, with the wait for a connection excluded.
+pub const DB_OPERATION_DURATION: Metric = metric(
+    "db_client_operation_duration_seconds",
+    Kind::Histogram,
+    "seconds",
+    &["db_operation_name", "error_type"],
+    "Duration of database operations; error_type is empty on success",
+);
+/// Connections of the pool by state `idle` or `used`.
+pub const DB_CONNECTION_COUNT: Metric =
+    metric("db_client_connection_count", Kind::Gauge, "connections", &["state"], "Open database connections by state");
+/// Operations waiting for a connection now.
+pub const DB_CONNECTION_PENDING: Metric = metric(
+    "db_client_connection_pending_requests",
+    Kind::Gauge,
+    "requests",
+    &[],
+    "Operations waiting for a database connection",
+);
+/// A rising wait says that more replicas will hurt.
+pub const DB_CONNECTION_WAIT: Metric = metric(
+    "db_client_connection_wait_time_seconds",
+    Kind::Histogram,
+    "seconds",
+    &[],
+    "Time operations waited for a database connection",
+);
+/// User and system CPU time of the process.
+pub const PROCESS_CPU: Metric =
+    metric("process_cpu_seconds_total", Kind::Counter, "seconds", &[], "User and system CPU time spent by the process");
+/// Resident memory of the process.
+pub const PROCESS_MEMORY: Metric =
+    metric("process_resident_memory_bytes", Kind::Gauge, "bytes", &[], "Resident memory of the process");
+
+/// All of them; a running catalog exports each, and no other (`catalog/tests`).
+pub const ALL: &[Metric] = &[
+    HTTP_REQUEST_DURATION,
+    HTTP_ACTIVE_REQUESTS,
+    REQUESTS_OFFERED,
+    REQUESTS_REJECTED,
+    ADMISSION_QUEUE_WAIT,
+    CONCURRENCY_LIMIT,
+    CONCURRENCY_INFLIGHT,
+    STARTUP_DURATION,
+    DRAIN_DURATION,
+    READY,
+    BUILD_INFO,
+    DB_OPERATION_DURATION,
+    DB_CONNECTION_COUNT,
+    DB_CONNECTION_PENDING,
+    DB_CONNECTION_WAIT,
+    PROCESS_CPU,
+    PROCESS_MEMORY,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_follows_prometheus_naming() {
+        for m in ALL {
+            assert!(m.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", m.name);
+            assert_eq!(m.kind == Kind::Counter, m.name.ends_with("_total"), "{}", m.name);
+            let stem = m.registered_name();
+            if matches!(m.unit, "seconds" | "bytes") {
+                assert!(stem.ends_with(m.unit), "{} is in {} and must say so", m.name, m.unit);
+            }
+            assert!(!m.help.is_empty());
+        }
+    }
+
+    #[test]
+    fn no_name_is_declared_twice() {
+        let mut names: Vec<_> = ALL.iter().map(|m| m.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+    }
+}

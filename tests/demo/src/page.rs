@@ -1,0 +1,170 @@
+//! The verdict as one HTML page with charts, light and dark, and as JSON beside it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::chart::{Chart, Line};
+use crate::records::Seconds;
+use crate::scenario::{self, SIDES, Schedule};
+use crate::table;
+use crate::verdict::{Story, Verdict};
+use crate::watch::Frame;
+
+/// Everything that was seen.
+#[derive(Debug, Serialize)]
+pub(crate) struct Material<'a> {
+    /// When what happened.
+    pub(crate) schedule: &'a Schedule,
+    /// The cluster, second by second.
+    pub(crate) frames: &'a [Frame],
+    /// The load, second by second.
+    pub(crate) seconds: &'a Seconds,
+    /// The sick pod.
+    pub(crate) story: &'a Story,
+    /// What it came to.
+    pub(crate) verdict: &'a Verdict,
+}
+
+/// Writes `verdict.html` and `verdict.json` into a folder.
+///
+/// # Errors
+/// Where the folder or a file cannot be written.
+pub(crate) fn write(folder: &Path, material: &Material<'_>) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    let files = [("verdict.json", serde_json::to_string_pretty(material)?), ("verdict.html", html(material))];
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).with_context(|| format!("write {name}"))?;
+    }
+    Ok(())
+}
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--fg:#1b1f24;--bg:#fff;--soft:#57606a;--grid:#d8dee4;--presale:#0969da;--hpa:#cf5b00;\
+--load:#1a7f37;--bad:#cf222e;--band:#0969da26;--act:#0000000a}\
+@media(prefers-color-scheme:dark){:root{--fg:#e6edf3;--bg:#0d1117;--soft:#8d96a0;--grid:#30363d;--presale:#58a6ff;\
+--hpa:#f0883e;--load:#3fb950;--bad:#f85149;--band:#58a6ff2e;--act:#ffffff0d}}\
+body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:var(--fg);background:var(--bg)}\
+table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--grid)}\
+td:nth-child(-n+2),th:nth-child(-n+2){text-align:left}figure{margin:2rem 0}figcaption{font-weight:600}\
+svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--soft)}polyline{fill:none;stroke-width:1.8}\
+polyline.presale{stroke:var(--presale)}polyline.hpa{stroke:var(--hpa)}polyline.load{stroke:var(--load)}\
+polyline.median{stroke:var(--presale);stroke-dasharray:4 3;stroke-width:1.2}polyline.thin{stroke:var(--soft);stroke-width:1}\
+span.presale,span.median,span.bandname{color:var(--presale)}span.hpa{color:var(--hpa)}span.load{color:var(--load)}\
+span.thin{color:var(--soft)}.band{fill:var(--band)}.act{fill:var(--act)}.grid{stroke:var(--grid)}\
+.limit{stroke:var(--bad);stroke-dasharray:3 3}.legend{margin:.2rem 0;font-size:.85rem}.kept{color:var(--load)}\
+.broken{color:var(--bad)}pre{white-space:pre-wrap;color:var(--soft);font-size:.85rem}li{margin:.2rem 0}";
+
+fn html(material: &Material<'_>) -> String {
+    let verdict = material.verdict;
+    let (class, headline) = match (verdict.void, verdict.passed()) {
+        (true, _) => ("broken", "Void: the machine was too busy"),
+        (false, true) => ("kept", "Every promise was kept"),
+        (false, false) => ("broken", "Not every promise was kept"),
+    };
+    let mut html = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>Presale beside an HPA</title><style>{STYLE}</style>\
+         <h1>Presale beside an HPA</h1><p class=\"{class}\"><strong>{headline}.</strong> \
+         Least idle share of the machine's processors over 15 s of an act: {:.0} %.</p><ul>",
+        verdict.least_idle * 100.0
+    );
+    for promise in &verdict.promises {
+        let (class, mark) = if promise.kept { ("kept", "✓") } else { ("broken", "✗") };
+        let (what, measured) = (escaped(&promise.what), escaped(&promise.measured));
+        let _ = write!(html, "<li><span class=\"{class}\">{mark}</span> {what}: <strong>{measured}</strong></li>");
+    }
+    html.push_str("</ul>");
+    html.push_str(&figures(verdict));
+    for chart in charts(material) {
+        html.push_str(&chart.svg());
+    }
+    let _ = write!(
+        html,
+        "<h2>How it was played</h2><pre>{}</pre></html>\n",
+        escaped(&table::announcement(material.schedule))
+    );
+    html
+}
+
+fn figures(verdict: &Verdict) -> String {
+    let mut html = "<table><tr><th>Act<th>Side<th>Requests<th>Failed<th>Worst p99<th>Seconds over SLO\
+                    <th>Replica-minutes</tr>"
+        .to_owned();
+    let acts = verdict.acts.iter().map(|(act, figures)| (act.title(), figures));
+    for (title, sides) in acts.chain([("The whole", &verdict.whole)]) {
+        for (side, figures) in SIDES.iter().zip(sides) {
+            let p99 = figures.worst_p99_ms.map_or("none".to_owned(), |ms| format!("{ms:.0} ms"));
+            let _ = write!(
+                html,
+                "<tr><td>{title}<td>{side}<td>{}<td>{}<td>{p99}<td>{}<td>{:.1}</tr>",
+                figures.requests, figures.failed, figures.seconds_over, figures.replica_minutes
+            );
+        }
+    }
+    html.push_str("</table>");
+    html
+}
+
+fn charts(material: &Material<'_>) -> [Chart; 3] {
+    let (s, frames) = (material.schedule, material.frames);
+    let span = (s.open, s.close);
+    let acts = || {
+        vec![
+            (s.rise, s.fault, "daily rise"),
+            (s.fault, s.fault_over, "sick pod"),
+            (s.promotion, s.promotion_over, "promotion"),
+        ]
+    };
+    let of = |value: &dyn Fn(&Frame) -> Option<f64>| frames.iter().map(|f| (f.at, value(f))).collect::<Vec<_>>();
+    let p99 = |side: usize| {
+        material
+            .seconds
+            .iter()
+            .map(|(at, sides)| (*at, sides[side].and_then(|second| second.p99_ms)))
+            .collect::<Vec<_>>()
+    };
+    let line = |name, class, points| Line { name, class, points };
+    let load = Chart {
+        title: "Load and its forecast, requests per second",
+        span,
+        lines: vec![
+            line("forecast, median", "median", of(&|f| f.band.map(|band| band[1]))),
+            line("load as Presale reads it", "load", of(&|f| f.load)),
+        ],
+        band: frames.iter().filter_map(|f| f.band.map(|[low, _, high]| (f.at, low, high))).collect(),
+        acts: acts(),
+        limit: None,
+        top: None,
+    };
+    let ready = |side: usize| of(&|f| f.ready[side].map(f64::from));
+    let replicas = Chart {
+        title: "Ready pods",
+        span,
+        lines: vec![
+            line("decided by Presale", "thin", of(&|f| f.decision.as_ref().map(|d| f64::from(d.desired)))),
+            line("HPA twin", "hpa", ready(1)),
+            line("Presale", "presale", ready(0)),
+        ],
+        band: Vec::new(),
+        acts: acts(),
+        limit: None,
+        top: None,
+    };
+    let latency = Chart {
+        title: "99th percentile of each second, milliseconds (cut off at ten times the objective)",
+        span,
+        lines: vec![line("HPA twin", "hpa", p99(1)), line("Presale", "presale", p99(0))],
+        band: Vec::new(),
+        acts: acts(),
+        limit: Some(scenario::SLO.as_secs_f64() * 1000.0),
+        top: Some(scenario::SLO.as_secs_f64() * 10_000.0),
+    };
+    [load, replicas, latency]
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
