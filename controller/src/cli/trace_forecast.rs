@@ -82,7 +82,8 @@ impl TraceArgs {
         } else if self.json || self.origins > 1 {
             origins(&trace, &question, self.origins, self.stride.as_secs())
         } else {
-            vec![trace.end()]
+            // The recording's own last whole row ends here: a forecast of what comes next.
+            vec![Timestamp::from_second(trace.end().as_second().div_euclid(step) * step)?]
         };
         for origin in asked {
             let line = forecast(&trace, &events, &question, origin)?;
