@@ -6,18 +6,23 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) mod backtest;
 pub(crate) mod completion;
 pub(crate) mod conditions;
 pub(crate) mod doctor;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod forecast;
+pub(crate) mod inspect;
 pub(crate) mod output;
 pub(crate) mod pin;
 pub(crate) mod promo;
 pub(crate) mod reach;
 pub(crate) mod run;
 pub(crate) mod top;
+pub(crate) mod trace_forecast;
+pub(crate) mod traces;
+pub(crate) mod train;
 pub(crate) mod version;
 
 /// Scales a shop ahead of its rush: the operator, and the commands that show and steer it.
@@ -41,8 +46,14 @@ enum Command {
     Top(top::Args),
     /// Explain why a service has the replicas it has
     Explain(explain::Args),
-    /// Show the load that is expected of a service
+    /// Show the load that is expected of a service, or of a recording
     Forecast(forecast::Args),
+    /// Prove on recorded traffic what every autoscaler would have cost and lost
+    Backtest(Box<backtest::Args>),
+    /// Train a model on a recording and write its artifact
+    Train(train::Args),
+    /// Show what is in a model's artifact
+    Inspect(inspect::Args),
     /// Hold a service at a number of replicas
     Pin(pin::Args),
     /// Let go of a pinned service
@@ -64,6 +75,9 @@ impl Cli {
             Command::Top(args) => top::run(args).await,
             Command::Explain(args) => explain::run(args).await,
             Command::Forecast(args) => forecast::run(args).await,
+            Command::Backtest(args) => backtest::run(*args).await,
+            Command::Train(args) => train::run(args).await,
+            Command::Inspect(args) => inspect::run(args).await,
             Command::Pin(args) => pin::run(args).await,
             Command::Unpin(args) => pin::unpin(args).await,
             Command::Promo(args) => promo::run(args).await,

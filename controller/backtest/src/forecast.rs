@@ -141,12 +141,9 @@ pub fn chart(line: &Line, width: usize, height: usize) -> String {
         let seconds = line.step_seconds * i64::try_from(i * per).unwrap_or(0);
         let at = Timestamp::from_second(line.origin.as_second() + seconds).unwrap_or(line.origin);
         let (a, b) = (cells(median), cells(high));
-        out.push_str(&format!(
-            "{}  {}{}  {median:.4} … {high:.4}\n",
-            at.strftime("%m-%d %H:%M"),
-            "█".repeat(a),
-            "░".repeat(b.saturating_sub(a))
-        ));
+        let (bar, shade) = ("█".repeat(a), "░".repeat(b.saturating_sub(a)));
+        let time = at.strftime("%m-%d %H:%M");
+        out.extend([format!("{time}  {bar}{shade}  {median:.4} … {high:.4}\n")]);
     }
     out
 }

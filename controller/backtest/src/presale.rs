@@ -196,7 +196,7 @@ pub fn history(past: &Past) -> Option<Series> {
     let seconds = past.step * i64::try_from(past.load.len()).ok()?;
     let grid = if seconds < 2 * DAY { 60 } else { 300 };
     let per = usize::try_from(grid / past.step).unwrap_or(0).max(1);
-    let keep = (28 * DAY / past.step) as usize / per * per;
+    let keep = usize::try_from(28 * DAY / past.step).unwrap_or(0) / per * per;
     let skip = (past.load.len() % per).max(past.load.len().saturating_sub(keep));
     let samples = past.load[skip..].chunks(per).map(|c| Sample::from_raw(mean(c).unwrap_or(f64::NAN))).collect();
     let start = past.start.as_second() + past.step * i64::try_from(skip).ok()?;

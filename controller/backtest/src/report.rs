@@ -29,6 +29,15 @@ pub struct Curve {
     pub ready: Vec<u32>,
 }
 
+/// What the user stated: shown on the page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stated {
+    /// Prices that turn hours into money.
+    pub prices: Prices,
+    /// The command that makes the page again.
+    pub command: String,
+}
+
 /// Collects curves while the contest runs.
 #[derive(Debug)]
 pub struct Curves {
@@ -112,10 +121,9 @@ pub fn html(
     scenario: &Scenario,
     outcomes: &[Outcome],
     curves: Curves,
-    prices: Prices,
-    command: &str,
+    stated: &Stated,
 ) -> std::io::Result<()> {
-    let stride = curves.stride;
+    let (stride, prices) = (curves.stride, stated.prices);
     let load: Vec<f64> = scenario.loads.chunks(stride).map(|c| c.iter().copied().fold(0.0, f64::max)).collect();
     let find = |name: &str| outcomes.iter().find(|o| o.policy == name);
     let saved = match (find("presale"), find("hpa")) {
@@ -145,7 +153,7 @@ pub fn html(
         verdict: verdict(outcomes, scenario.seed),
         saved,
         settings: serde_json::to_string_pretty(&scenario.plant)?,
-        command,
+        command: &stated.command,
     };
     // "</" would end the script element that carries the data.
     let data = serde_json::to_string(&page)?.replace("</", "<\\/");

@@ -7,16 +7,20 @@ use presale_models::LEVELS;
 
 use super::output::{Output, columns};
 use super::reach::{Place, Reach};
+use super::trace_forecast::TraceArgs;
 use crate::views::ForecastView;
 
 /// Arguments of `presale forecast`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The service
-    shop: String,
-    /// How far to look
-    #[arg(long, default_value = "6h", value_name = "DURATION")]
-    horizon: SignedDuration,
+    #[arg(required_unless_present = "trace", conflicts_with = "trace")]
+    shop: Option<String>,
+    /// How far to look; 6h for a service, 24h for a recording if not given
+    #[arg(long, value_name = "DURATION")]
+    horizon: Option<SignedDuration>,
+    #[command(flatten)]
+    trace: TraceArgs,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
@@ -25,6 +29,8 @@ pub(crate) struct Args {
     output: Output,
 }
 
+/// How far to look where it is not said.
+const HORIZON: SignedDuration = SignedDuration::from_hours(6);
 /// Rows of the table, at most.
 const ROWS: usize = 24;
 
@@ -33,10 +39,15 @@ const ROWS: usize = 24;
 /// # Errors
 /// Where the operator does not answer or has no model yet.
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(code) = args.trace.run(args.horizon)? {
+        return Ok(code);
+    }
+    let shop = args.shop.unwrap_or_default();
+    let horizon = args.horizon.unwrap_or(HORIZON);
     let (client, namespace) = args.place.connect().await?;
     let operator = args.reach.operator(&client).await?;
-    let view: ForecastView = operator.get(&format!("/forecast/{namespace}/{}", args.shop)).await?;
-    args.output.print(&view, |view| table(&args.shop, view, args.horizon))?;
+    let view: ForecastView = operator.get(&format!("/forecast/{namespace}/{shop}")).await?;
+    args.output.print(&view, |view| table(&shop, view, horizon))?;
     Ok(ExitCode::SUCCESS)
 }
 

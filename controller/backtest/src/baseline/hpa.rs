@@ -1,4 +1,4 @@
-//! Kubernetes' HorizontalPodAutoscaler v2 on one external metric with `AverageValue`, with and without `behavior`.
+//! Kubernetes' `HorizontalPodAutoscaler` v2 on one external metric with `AverageValue`, with and without `behavior`.
 //!
 //! **Source**: `pkg/controller/podautoscaler` (`replica_calculator.go`, `horizontal.go`) of Kubernetes 1.3x.
 
