@@ -9,8 +9,3 @@ e2e: packages ## The node itself: starts, heals, changes hands, leaves nothing b
 e2e-shop: packages image ## 2 → 10 → 2 replicas of the catalog and a rolling update under load, no failed request
 	@tests/cluster/tools.sh etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl metrics-server coredns >/dev/null
 	cargo test -p workspace-tests --test shop_rolls_without_failures
-
-.PHONY: operator-suite
-operator-suite: packages tools-test ## The operator as a process on a real apiserver and Prometheus (not green yet, so not in `make test`)
-	cargo build -p presale
-	cargo test -p workspace-tests --test operator

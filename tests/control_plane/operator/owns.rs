@@ -72,3 +72,32 @@ async fn heals_what_is_ours_and_leaves_replicas_to_the_scaler() -> Result<()> {
     ensure!(!scaled.is_empty() && scaled.filter(|entry| entry.manager != "presale-scaler").is_empty());
     operator.stop().await
 }
+
+#[tokio::test]
+async fn fifty_services_at_rest_cost_no_write_and_little_memory() -> Result<()> {
+    let stage = Stage::new().await?;
+    let data = tempfile::tempdir()?;
+    let load = load(60.0, None).await?;
+    let operator = stage.operator("one", data.path(), &[&load.url()]).await?;
+    for i in 0..50 {
+        let spec = json!({"image": "localhost/catalog:1", "replicas": {"min": 1, "max": 10},
+            "scaling": {"signal": signal(), "capacity": {"requestsPerReplica": "100"}}});
+        stage.shop(&format!("catalog-{i}"), spec).await?;
+    }
+    for i in 0..50 {
+        stage
+            .status(&format!("catalog-{i}"), "ready, and its load known", |status| {
+                status["readyReplicas"] == 1 && status["conditions"].to_string().contains("SignalFresh")
+            })
+            .await?;
+    }
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    let from = jiff_now();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let written = AuditOracle::of(stage.server.audit_log()).writes()?.in_namespace(&stage.namespace).except("leases");
+    let written = written.between(from, jiff_now()).filter(|entry| entry.manager.starts_with("presale"));
+    ensure!(written.is_empty(), "at rest it wrote {written:#?}");
+    let resident = operator.resident()?;
+    ensure!(resident <= 60.0, "{resident:.1} MiB resident");
+    operator.stop().await
+}
