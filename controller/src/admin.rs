@@ -145,13 +145,11 @@ async fn forecast(
     if let Some(missing) = unknown(&operator, &key) {
         return missing;
     }
-    match view(&operator, &key) {
-        Some(view) => Json(view).into_response(),
-        None => {
-            let state = operator.forecasts.reason(&key);
-            problem(StatusCode::NOT_FOUND, "no forecast", &format!("there is no model for {key} yet: {state}"))
-        }
+    if let Some(view) = view(&operator, &key) {
+        return Json(view).into_response();
     }
+    let state = operator.forecasts.reason(&key);
+    problem(StatusCode::NOT_FOUND, "no forecast", &format!("there is no model for {key} yet: {state}"))
 }
 
 fn view(operator: &Operator, key: &ServiceKey) -> Option<ForecastView> {

@@ -72,6 +72,7 @@ pub(crate) struct LeaseConfig {
 
 /// How models are trained.
 #[derive(clap::Args, Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "a field is named as its flag")]
 pub(crate) struct TrainingConfig {
     /// Time between two trainings of one service's model
     #[arg(long, env = "PRESALE_TRAINING_INTERVAL", default_value = "6h", value_parser = at_least_a_minute, value_name = "DURATION")]

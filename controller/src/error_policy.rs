@@ -15,7 +15,7 @@ use crate::operator::{Operator, key_of};
 /// Where another round may help soon.
 const SOON: Duration = Duration::from_secs(5);
 /// Where a person has to act first; the watch brings us back at once when they did.
-const LATER: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_mins(1);
 
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,7 @@ pub(crate) async fn tell(operator: &Operator, shop: &ShopService, failed: &Faile
 }
 
 /// When to try again.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the controller calls")]
 pub(crate) fn policy<K: Resource<DynamicType = ()>>(
     _object: Arc<K>,
     failed: &Failed,

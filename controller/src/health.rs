@@ -128,13 +128,14 @@ pub(crate) async fn run(operator: Arc<Operator>, stop: CancellationToken) {
     };
     let mut every = tokio::time::interval(unsigned(operator.tick()).max(LOOK));
     while stop.run_until_cancelled(every.tick()).await.is_some() {
-        if stop.run_until_cancelled(look(&operator, prometheus)).await.is_none() {
+        if Box::pin(stop.run_until_cancelled(look(&operator, prometheus))).await.is_none() {
             return;
         }
     }
 }
 
 /// One look at all pods.
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 async fn look(operator: &Operator, prometheus: &Prometheus) {
     let specs = operator.shops().into_iter().filter_map(|shop| operator.spec(&shop).ok().map(|spec| (shop, spec)));
     let all: Vec<(Arc<ShopService>, ServiceSpec, ServiceQuery)> = specs
@@ -202,6 +203,7 @@ async fn judge(operator: &Operator, shop: &ShopService, spec: &ServiceSpec, seen
 }
 
 /// Evicts, or says why not; what is to be remembered of it.
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 async fn act(
     operator: &Operator,
     shop: &ShopService,

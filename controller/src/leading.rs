@@ -45,6 +45,7 @@ pub(crate) async fn run(operator: Arc<Operator>, stop: CancellationToken) {
 
 /// A new leader takes up the thread of what it recorded itself just before a restart; wishes from an earlier lead, with
 /// somebody else's decisions in between, are forgotten, and windows hold counts until they are covered again.
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 async fn begin(operator: &Operator, first: bool) {
     if operator.stores.filled().await.is_err() {
         return;
@@ -69,6 +70,7 @@ async fn begin(operator: &Operator, first: bool) {
 }
 
 /// Forgets services and promotions that are gone.
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 async fn sweep(operator: &Operator) {
     if !operator.readiness.now(false).caches {
         return;

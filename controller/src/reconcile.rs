@@ -38,7 +38,7 @@ pub(crate) async fn reconcile(shop: Arc<ShopService>, operator: Arc<Operator>) -
     }
     let span = tracing::info_span!("reconcile", trace_id = operator.trace_ids.next(), service = %key_of(&shop));
     let rounds = async {
-        let done = recipe(&shop, &operator).await;
+        let done = Box::pin(recipe(&shop, &operator)).await;
         if let Err(failed) = &done {
             error_policy::tell(&operator, &shop, failed).await;
         }
@@ -51,7 +51,7 @@ pub(crate) async fn reconcile(shop: Arc<ShopService>, operator: Arc<Operator>) -
 async fn recipe(shop: &ShopService, operator: &Operator) -> Result<Action, Failed> {
     let round = Round { shop, key: key_of(shop), spec: operator.spec(shop)?, now: operator.now(), operator };
 
-    let (target, failure) = round.own().await?;
+    let (target, failure) = Box::pin(round.own()).await?;
     let observed = round.look(&target).await?;
     let input = round.facts(&observed)?;
 
@@ -84,7 +84,7 @@ impl Round<'_> {
         }
         let target = Target::owned(&namespace, &shop.name_any());
         let at_birth = spec.policy.fixed.unwrap_or(spec.policy.min);
-        let applying = apply_owned(&operator.writer, &operator.stores, shop, at_birth);
+        let applying = Box::pin(apply_owned(&operator.writer, &operator.stores, shop, at_birth));
         match measure::timed(operator, "own", applying).await {
             Ok(objects) if objects.is_empty() => Ok((target, None)),
             Ok(objects) => {

@@ -30,6 +30,7 @@ const WAKES: usize = 1_024;
 ///
 /// # Errors
 /// When it cannot start: a kubeconfig, a CA file or an address that cannot be used.
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 pub(crate) async fn run(config: RunConfig) -> anyhow::Result<ExitCode> {
     log::start(&config.log)?;
     for (setting, value) in config.describe() {
@@ -75,7 +76,10 @@ pub(crate) async fn run(config: RunConfig) -> anyhow::Result<ExitCode> {
     services.spawn(admin::serve(listener, Arc::clone(&operator), registry, service.clone()));
     if let Some(elector) = elector {
         let service = service.clone();
-        services.spawn(async move { Ok(elector.run(async move { service.cancelled().await }).await) });
+        services.spawn(async move {
+            elector.run(service.cancelled_owned()).await;
+            Ok(())
+        });
     }
 
     let ended_well = stop_requested(&mut workers, &mut services).await?;
@@ -96,6 +100,7 @@ fn lead(config: &RunConfig, client: &kube::Client) -> (Leadership, Option<Electo
 }
 
 /// Waits for a signal; false if a part ended by itself, which none should.
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 async fn stop_requested(
     workers: &mut JoinSet<()>,
     services: &mut JoinSet<std::io::Result<()>>,
@@ -117,6 +122,7 @@ async fn stop_requested(
 }
 
 /// First no new rounds, and those under way end; then the lease is given back and the address is closed.
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 async fn stop(
     operator: &Operator,
     (work, mut workers): (&CancellationToken, JoinSet<()>),

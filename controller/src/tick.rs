@@ -24,6 +24,7 @@ const BACKFILL: SignedDuration = SignedDuration::from_mins(30);
 const LATENCY: Level = LEVELS[7];
 
 /// Looks, and wakes every service, until stopped.
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 pub(crate) async fn run(operator: Arc<Operator>, wake: mpsc::Sender<ObjectRef<ShopService>>, stop: CancellationToken) {
     let mut every = tokio::time::interval(unsigned(operator.tick()));
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -40,6 +41,7 @@ pub(crate) async fn run(operator: Arc<Operator>, wake: mpsc::Sender<ObjectRef<Sh
 }
 
 /// One look.
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 async fn look(operator: &Operator) {
     let Some(prometheus) = &operator.prometheus else { return };
     let shops = operator.shops();

@@ -120,6 +120,7 @@ impl Trainer {
     }
 
     /// Takes up a model from disk, or sets the service up for its first training.
+    #[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
     async fn restore(&mut self, key: &ServiceKey, fingerprint: u64, now: Timestamp) {
         let (store, wanted) = (Arc::clone(&self.store), key.clone());
         let found = tokio::task::spawn_blocking(move || store.load(&wanted)).await;
@@ -241,6 +242,7 @@ async fn read(prometheus: &Prometheus, job: &Job, now: Timestamp) -> Result<(Ser
 }
 
 /// Puts a new model to use and keeps it; says whether there is one.
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 async fn conclude(
     operator: &Operator,
     store: &Arc<ModelStore>,
@@ -283,6 +285,7 @@ fn catch_up(operator: &Operator, key: &ServiceKey, stored: &mut Stored) {
     }
 }
 
+#[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
 async fn keep(store: &Arc<ModelStore>, key: &ServiceKey, stored: Stored) {
     let (store, owner) = (Arc::clone(store), key.clone());
     let saved = tokio::task::spawn_blocking(move || store.save(&owner, &stored)).await;

@@ -1,5 +1,6 @@
 //! `presale doctor`: everything that must be right for the operator to act, each fault with its cure.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -194,21 +195,21 @@ fn service(shop: &ShopService) -> Vec<Finding> {
 }
 
 fn table(findings: &[Finding]) -> String {
+    let word = |finding: &Finding| if finding.ok { "ok" } else { "BAD" }.to_owned();
+    let rows: Vec<_> = findings.iter().map(|f| [word(f), f.check.clone(), f.found.clone()]).collect();
     let mut text = String::new();
-    for finding in findings {
-        let rows =
-            [[if finding.ok { "ok  " } else { "BAD " }.to_owned(), finding.check.clone(), finding.found.clone()]];
-        text.push_str(&columns(&rows));
+    for (finding, line) in findings.iter().zip(columns(&rows).lines()) {
+        let _infallible = writeln!(text, "{line}");
         if let Some(cure) = &finding.cure {
-            text.push_str(&format!("      cure: {cure}\n"));
+            let _infallible = writeln!(text, "     cure: {cure}");
         }
     }
     let bad = findings.iter().filter(|finding| !finding.ok).count();
-    text.push_str(&match bad {
-        0 => "everything is as it should be\n".to_owned(),
-        1 => "1 thing is wrong\n".to_owned(),
-        n => format!("{n} things are wrong\n"),
-    });
+    let _infallible = match bad {
+        0 => writeln!(text, "everything is as it should be"),
+        1 => writeln!(text, "1 thing is wrong"),
+        n => writeln!(text, "{n} things are wrong"),
+    };
     text
 }
 

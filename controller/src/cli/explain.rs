@@ -77,7 +77,7 @@ fn terms(at: Timestamp, decision: &Decision, input: &PlanInput) -> Vec<[String; 
     let rate = |n: Option<f64>| n.map(|n| format!("{n:.1}")).unwrap_or_default();
     let row = |name: &str, value: String| [name.to_owned(), value];
     vec![
-        row("decided", at.to_string()),
+        row("decided", Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()),
         row("current", decision.current.to_string()),
         row("desired", decision.desired.to_string()),
         row("forecast asks for", count(decision.forecast_floor)),

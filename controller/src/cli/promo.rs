@@ -1,5 +1,6 @@
 //! `presale promo`: promotions are created, listed, looked at, approved and cancelled.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use kube::api::{ListParams, Patch, PatchParams};
@@ -24,7 +25,7 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum Verb {
     /// Create a promotion
-    Create(create::Args),
+    Create(Box<create::Args>),
     /// List promotions
     List(ListArgs),
     /// Show what is planned for a promotion, and what was learned
@@ -78,7 +79,7 @@ struct CancelArgs {
 /// Where there is no such promotion, or the API server refuses (its words).
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.verb {
-        Verb::Create(args) => create::run(args).await?,
+        Verb::Create(args) => create::run(*args).await?,
         Verb::List(args) => list(args).await?,
         Verb::Plan(args) => plan(args).await?,
         Verb::Approve(ApproveArgs { name, by, place }) => {
@@ -127,7 +128,7 @@ fn row(event: &PromotionEvent) -> [String; 7] {
         event.name_any(),
         status.phase.map(|phase| phase.as_str().to_owned()).unwrap_or_default(),
         event.spec.kind.clone(),
-        current.map(|occurrence| occurrence.start.0.to_string()).unwrap_or_else(|| event.spec.schedule.start.clone()),
+        current.map_or_else(|| event.spec.schedule.start.clone(), |occurrence| occurrence.start.0.to_string()),
         event.spec.schedule.duration.0.clone(),
         first.map(|at| at.to_string()).unwrap_or_default(),
         feasible.map(|c| if c.status == "True" { c.status.clone() } else { c.reason.clone() }).unwrap_or_default(),
@@ -138,7 +139,7 @@ async fn plan(args: PlanArgs) -> anyhow::Result<()> {
     let (client, namespace) = args.place.connect().await?;
     let events: Api<PromotionEvent> = Api::namespaced(client, &namespace);
     let event = events.get(&args.name).await.map_err(|error| about("PromotionEvent", &namespace, &args.name, error))?;
-    args.output.print(&event, |event| table(event))
+    args.output.print(&event, table)
 }
 
 fn table(event: &PromotionEvent) -> String {
@@ -147,7 +148,7 @@ fn table(event: &PromotionEvent) -> String {
     let mut text = format!("{}: {phase}\n", event.name_any());
     for kind in [ConditionType::Approved, ConditionType::Feasible, ConditionType::Overlapping, ConditionType::Learned] {
         if let Some(found) = condition(&status.conditions, kind) {
-            text.push_str(&format!("{} {} ({}): {}\n", found.type_, found.status, found.reason, found.message));
+            let _infallible = writeln!(text, "{} {} ({}): {}", found.type_, found.status, found.reason, found.message);
         }
     }
     let mut rows = vec![["START", "END", "SERVICE", "PEAK", "SCALE-UP", "UPLIFT"].map(str::to_owned)];

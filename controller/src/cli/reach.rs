@@ -16,6 +16,7 @@ pub(crate) struct Place {
 }
 
 /// Where the operator is.
+#[expect(clippy::doc_markdown, reason = "the text of --help, where marks of links and code are noise")]
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct Reach {
     /// Address of the operator, such as http://127.0.0.1:8080; its leader's pod, through the API server, where it is absent

@@ -124,7 +124,7 @@ pub(super) const HEADS: [&str; 10] =
 /// The cells of one line.
 pub(super) fn cells(line: &Line) -> [String; 10] {
     let count = |n: Option<u32>| n.map(|n| n.to_string()).unwrap_or_default();
-    let live = line.live.as_ref();
+    let seen = line.live.as_ref();
     [
         line.name.clone(),
         line.mode.clone(),
@@ -132,8 +132,8 @@ pub(super) fn cells(line: &Line) -> [String; 10] {
         count(line.ready),
         count(line.desired),
         line.next.clone(),
-        live.map(load).unwrap_or_default(),
-        live.map(|live| sparkline::of(&live.recent, &live.expected)).unwrap_or_default(),
+        seen.map(load).unwrap_or_default(),
+        seen.map(|seen| sparkline::of(&seen.recent, &seen.expected)).unwrap_or_default(),
         line.reason.clone(),
         line.promotion.clone(),
     ]

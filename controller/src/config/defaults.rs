@@ -10,6 +10,8 @@ use super::{at_least, at_least_a_second};
 
 /// What absent fields of a `ShopService`'s `spec.scaling` mean.
 #[derive(clap::Args, Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "a field is named as its flag")]
+#[expect(clippy::doc_markdown, reason = "the text of --help, where marks of code are noise")]
 pub(crate) struct DefaultsConfig {
     /// Default of scaling.mode: Auto, Recommend, Shadow or Paused
     #[arg(long, env = "PRESALE_DEFAULT_MODE", default_value = "Auto", value_parser = word::<Mode>, value_name = "MODE")]

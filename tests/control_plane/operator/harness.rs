@@ -227,7 +227,7 @@ where
 }
 
 /// The program, built if it is not yet.
-async fn binary() -> Result<PathBuf> {
+pub(crate) async fn binary() -> Result<PathBuf> {
     static BUILT: tokio::sync::OnceCell<PathBuf> = tokio::sync::OnceCell::const_new();
     let build = || async {
         let output = Command::new(env!("CARGO"))

@@ -59,6 +59,6 @@ async fn an_answer_longer_than_allowed_is_not_read_to_its_end() -> anyhow::Resul
     let query = ask("cart", Source::Custom { query: long, errors_query: None, latency_query: None }, &[]);
     let seen = adapter.observe(std::slice::from_ref(&query)).await;
     assert_eq!(seen.services[&query.key].load, Reading::Error);
-    assert_eq!(seen.failures.iter().map(|failure| failure.reason()).collect::<Vec<_>>(), ["too_large"]);
+    assert_eq!(seen.failures.iter().map(presale_prometheus::QueryError::reason).collect::<Vec<_>>(), ["too_large"]);
     Ok(())
 }

@@ -48,9 +48,9 @@ async fn a_long_past_comes_in_chunks_and_its_gap_is_missing() -> anyhow::Result<
         rate_window: std::time::Duration::from_mins(2),
         ..config(&prometheus.url())
     };
-    let fine = Adapter::new(wide)?.history(&query, Measure::Load, range, SignedDuration::from_mins(1)).await?;
-    assert_eq!(fine.len(), 12_500);
-    let observed = fine.samples().iter().filter(|sample| sample.value().is_some()).count();
+    let minutes = Adapter::new(wide)?.history(&query, Measure::Load, range, SignedDuration::from_mins(1)).await?;
+    assert_eq!(minutes.len(), 12_500);
+    let observed = minutes.samples().iter().filter(|sample| sample.value().is_some()).count();
     assert!((12_390..=12_400).contains(&observed), "{observed} of 12,500 minutes, 100 of them missing");
     let errors = adapter.history(&query, Measure::Errors, range, five).await?;
     assert_eq!(errors.at(time(start + 600 * 60)?), Sample::Value(0.0), "requests without failures");

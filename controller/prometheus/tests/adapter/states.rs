@@ -1,5 +1,7 @@
 //! Every state that a reading can be in, brought about on a real server.
 
+use std::fmt::Write;
+
 use presale_models::Reading;
 use presale_prometheus::{Prometheus as Adapter, Source};
 use test_kit::{Prometheus, PrometheusOptions};
@@ -54,7 +56,7 @@ async fn series_that_arrive_no_more_without_a_word_are_stale_with_their_last_val
     let mut history = "# TYPE shop_requests_offered counter\n".to_owned();
     for (i, at) in (now - 400..now - 120).step_by(2).enumerate() {
         let labels = "namespace=\"shop\",service=\"catalog\",pod=\"catalog-a\",route=\"/\"";
-        history.push_str(&format!("shop_requests_offered_total{{{labels}}} {} {at}\n", i * 20));
+        writeln!(history, "shop_requests_offered_total{{{labels}}} {} {at}", i * 20)?;
     }
     history.push_str("# EOF\n");
     let options = PrometheusOptions { history: Some(history), ..PrometheusOptions::default() };

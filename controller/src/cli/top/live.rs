@@ -108,7 +108,7 @@ mod tests {
         };
         let mut terminal = Terminal::new(TestBackend::new(140, 5)).unwrap();
         terminal.draw(|frame| draw(frame, &[line], " presale top ")).unwrap();
-        let text: String = terminal.backend().buffer().content().iter().map(|cell| cell.symbol()).collect();
+        let text: String = terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
         for word in ["NAME", "catalog", "9 @20:00", "flash (Active)"] {
             assert!(text.contains(word), "{word} is not in {text}");
         }
