@@ -78,9 +78,13 @@ async fn top(State(Admin { operator, .. }): State<Admin>) -> Json<Vec<TopService
 /// One service; `None` before its first decision.
 fn row(operator: &Operator, key: &ServiceKey) -> Option<TopService> {
     let now = operator.now();
-    let band = operator.forecasts.band(key, now, SOON);
+    let band = operator.forecasts.shown_band(key);
     let [low, _, _, _, _, p95, high, _] = LEVELS;
-    let expected = band.iter().flat_map(|b| (0..b.rows().len()).filter_map(|row| b.value(row, p95))).collect();
+    let expected = band.iter().flat_map(|b| {
+        let soon = (0..b.rows().len()).take_while(|row| b.time_of(*row).duration_since(now) < SOON);
+        soon.filter_map(|row| b.value(row, p95))
+    });
+    let expected = expected.collect();
     let bounds = band.as_ref().and_then(|b| {
         let row = b.index_of(now)?;
         Some([b.value(row, low)?, b.value(row, high)?])
