@@ -52,10 +52,27 @@ pub const LEVELS: [Level; 8] =
 /// **Shape**: `rows[i]` belongs to the step `[origin + i·step, origin + (i+1)·step)` and holds one value per entry of
 /// [`LEVELS`]. **Unit**: the signal's. **Range**: finite, ≥ 0, non-decreasing along each row; enforced on construction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct QuantileForecast {
     origin: Timestamp,
     step: SignedDuration,
     rows: Vec<[f64; LEVELS.len()]>,
+}
+
+/// A forecast as it is read: what is stored passes the same checks as what is built.
+#[derive(Deserialize)]
+#[serde(rename = "QuantileForecast")]
+struct Unchecked {
+    origin: Timestamp,
+    step: SignedDuration,
+    rows: Vec<[f64; LEVELS.len()]>,
+}
+
+impl TryFrom<Unchecked> for QuantileForecast {
+    type Error = QuantileError;
+    fn try_from(read: Unchecked) -> Result<Self, QuantileError> {
+        Self::new(read.origin, read.step, read.rows)
+    }
 }
 
 /// Why a set of rows is no forecast.
@@ -177,6 +194,13 @@ mod tests {
         assert!((forecast.value(0, Level::new(0.85).unwrap()).unwrap() - 4.0).abs() < 1e-12);
         assert!((forecast.value(0, Level::new(0.999).unwrap()).unwrap() - 6.0).abs() < 1e-12);
         assert_eq!(forecast.value(1, LEVELS[2]), None);
+    }
+
+    #[test]
+    fn a_stored_step_of_zero_is_refused_when_read() {
+        let stored = r#"{"origin":"1970-01-01T00:00:00Z","step":"PT0S","rows":[]}"#;
+        let error = serde_json::from_str::<QuantileForecast>(stored).unwrap_err();
+        assert!(error.to_string().contains("longer than zero"), "{error}");
     }
 
     #[test]

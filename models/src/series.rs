@@ -43,10 +43,27 @@ impl Sample {
 ///
 /// **Shape**: any length, also empty. **Range**: `step` > 0 (checked by [`Series::new`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Series {
     start: Timestamp,
     step: SignedDuration,
     samples: Vec<Sample>,
+}
+
+/// A series as it is read: what is stored passes the same check as what is built.
+#[derive(Deserialize)]
+#[serde(rename = "Series")]
+struct Unchecked {
+    start: Timestamp,
+    step: SignedDuration,
+    samples: Vec<Sample>,
+}
+
+impl TryFrom<Unchecked> for Series {
+    type Error = StepError;
+    fn try_from(read: Unchecked) -> Result<Self, StepError> {
+        Self::new(read.start, read.step, read.samples)
+    }
 }
 
 /// A series that cannot be: its step is not positive.
@@ -127,6 +144,15 @@ mod tests {
         assert_eq!(Sample::from_raw(-1.0), Sample::Missing);
         assert_eq!(Sample::from_raw(f64::INFINITY), Sample::Missing);
         assert_eq!(Sample::from_raw(0.0), Sample::Value(0.0));
+    }
+
+    #[test]
+    fn a_stored_step_of_zero_is_refused_when_read() {
+        let stored = r#"{"start":"1970-01-01T00:00:00Z","step":"PT0S","samples":[]}"#;
+        let error = serde_json::from_str::<Series>(stored).unwrap_err();
+        assert!(error.to_string().contains("longer than zero"), "{error}");
+        let good = Series::new(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(60), vec![Sample::Missing]).unwrap();
+        assert_eq!(serde_json::from_str::<Series>(&serde_json::to_string(&good).unwrap()).unwrap(), good);
     }
 
     #[test]

@@ -132,8 +132,9 @@ pub fn html(
             let money = (hpa.replica_hours - ours.replica_hours) * prices.replica_hour + lost(hpa) - lost(ours);
             let days = scenario.loads.len() as f64 / 5760.0;
             format!(
-                "{:.2} per month at {} per replica-hour and {} per lost request",
-                money / days * 30.0,
+                "{} the HPA by {:.2} per month at {} per replica-hour and {} per lost request",
+                if money >= 0.0 { "Cheaper than" } else { "Dearer than" },
+                (money / days * 30.0).abs(),
                 prices.replica_hour,
                 prices.lost_request
             )
