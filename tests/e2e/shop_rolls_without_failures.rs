@@ -1,6 +1,6 @@
 //! The catalog in pods: no request fails while it goes from 2 to 10 to 2 replicas and through a rolling update.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,13 +11,9 @@ use loadgen::run::{Plan, Surroundings, Verdict, run};
 use loadgen::session::{Assortment, Visitors};
 use loadgen::target::Target;
 use test_kit::{Node, Postgres};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// The node as pods see it: what runs on the host is reached here.
-const HOST: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
 const NODE_PORT: u16 = 30_180;
 const PRODUCTS: u32 = 2_000;
 
@@ -26,7 +22,7 @@ async fn no_request_fails_from_2_to_10_to_2_replicas_and_through_a_rolling_updat
     let node = Node::up().await?;
     node.import(&image()?).await?;
     let postgres = Postgres::shared().await?;
-    let database = Database::reachable_from_pods(&postgres.database().await?).await?;
+    let database = Database::reachable_from_pods(&node, &postgres.database().await?).await?;
     let cluster = Cluster { namespace: node.namespace().await?, node };
     let outcome = rolls(&cluster, &database).await;
     cluster.node.kubectl(&["delete", "namespace", &cluster.namespace, "--wait=false"]).await?;
@@ -119,38 +115,25 @@ impl Cluster {
     }
 }
 
-/// A database of the host's PostgreSQL, with a port of its own on the pods' side of the host.
+/// A database of the host's PostgreSQL, with an address of its own on the pods' side of the host.
 struct Database {
     name: String,
-    port: u16,
+    address: SocketAddr,
 }
 
 impl Database {
-    async fn reachable_from_pods(url: &str) -> anyhow::Result<Self> {
+    async fn reachable_from_pods(node: &Node, url: &str) -> anyhow::Result<Self> {
         let (server, name) = url.rsplit_once('/').context("a database URL")?;
-        let server = server.rsplit_once('@').context("a database URL")?.1.to_owned();
-        let listener = TcpListener::bind((HOST, 0)).await?;
-        let port = listener.local_addr()?.port();
-        tokio::spawn(async move {
-            while let Ok((mut pod, _)) = listener.accept().await {
-                let server = server.clone();
-                tokio::spawn(async move {
-                    if let Ok(mut server) = TcpStream::connect(server).await {
-                        // Its end is the end of both connections.
-                        let _ = copy_bidirectional(&mut pod, &mut server).await;
-                    }
-                });
-            }
-        });
-        Ok(Self { name: name.to_owned(), port })
+        let server = server.rsplit_once('@').context("a database URL")?.1;
+        Ok(Self { name: name.to_owned(), address: node.open_to_pods(server).await? })
     }
 }
 
 fn manifests(database: &Database) -> String {
     include_str!("shop_rolls_without_failures.yaml")
         .replace("DATABASE_NAME", &database.name)
-        .replace("DATABASE_PORT", &database.port.to_string())
-        .replace("DATABASE_HOST", &HOST.to_string())
+        .replace("DATABASE_PORT", &database.address.port().to_string())
+        .replace("DATABASE_HOST", &database.address.ip().to_string())
         .replace("NODE_PORT", &NODE_PORT.to_string())
         .replace("PRODUCTS", &PRODUCTS.to_string())
 }

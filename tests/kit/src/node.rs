@@ -1,8 +1,13 @@
 //! The ground: the one real Kubernetes node of this machine.
 
+mod pod_group;
+
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use kube::Client;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 use crate::api_server::{client_of, config_of, create_namespace};
@@ -10,6 +15,8 @@ use crate::{AuditOracle, KitError, assets, command};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cluster/ground.sh");
 const KUBECONFIG: &str = "/run/presale-ground/kubeconfig/admin";
+/// The node as pods see it.
+const HOST: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
 const AUDIT_LOG: &str = "/var/lib/presale-ground/log/audit.log";
 
 /// A node that runs pods; it is shared by all tests of the machine and stays up after them.
@@ -84,6 +91,48 @@ impl Node {
     /// [`KitError::Command`] with what the script said.
     pub async fn import(&self, archive: &Path) -> Result<(), KitError> {
         command::run(Command::new(SCRIPT).arg("import").arg(archive)).await.map(drop)
+    }
+
+    /// Opens an address for pods that leads to `server` (`127.0.0.1:port`) on this machine's loopback; it ends with the
+    /// runtime that it was opened on.
+    ///
+    /// # Errors
+    /// [`KitError::Io`] if the node's address cannot be listened on.
+    pub async fn open_to_pods(&self, server: &str) -> Result<SocketAddr, KitError> {
+        let failed = || KitError::io(format!("listen on {HOST}, where pods can reach {server}"));
+        let listener = TcpListener::bind((HOST, 0)).await.map_err(failed())?;
+        let address = listener.local_addr().map_err(failed())?;
+        let server = server.to_owned();
+        tokio::spawn(async move {
+            while let Ok((mut pod, _)) = listener.accept().await {
+                let server = server.clone();
+                tokio::spawn(async move {
+                    if let Ok(mut server) = TcpStream::connect(server).await {
+                        // Its end is the end of both connections.
+                        let _ = copy_bidirectional(&mut pod, &mut server).await;
+                    }
+                });
+            }
+        });
+        Ok(address)
+    }
+
+    /// Process ids of all containers of the pod with this uid.
+    ///
+    /// # Errors
+    /// [`KitError::Answer`] if it has no control group, [`KitError::Io`] if that cannot be read.
+    pub fn processes(&self, uid: &str) -> Result<Vec<u32>, KitError> {
+        pod_group::processes(uid)
+    }
+
+    /// Makes the pod with this uid sick: cuts its CPU to `per_mille` of its limit, at least 1 ms per period.
+    ///
+    /// The kubelet writes a pod's quota only when the pod changes, so the cut holds until the pod is gone.
+    ///
+    /// # Errors
+    /// [`KitError::Answer`] if it has no control group or no CPU limit, [`KitError::Io`] if the quota cannot be written.
+    pub fn cut_cpu(&self, uid: &str, per_mille: u64) -> Result<(), KitError> {
+        pod_group::cut_cpu(uid, per_mille)
     }
 
     /// What the ground's API server was asked to do.

@@ -1,0 +1,5 @@
+# Real processes, killed: needs no node.
+
+.PHONY: chaos
+chaos: packages tools-test ## kill -9 of operator, API server and Prometheus at 20 random moments around promotions
+	cargo test -p workspace-tests --test chaos -- --nocapture
