@@ -1,5 +1,6 @@
 //! Reads an API server's audit log: who wrote what, when, and with what outcome.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -47,6 +48,8 @@ pub struct AuditEntry {
     pub name: String,
     /// HTTP status of the response.
     pub code: u16,
+    /// True if the user had no right to it; a 403 may also come from admission.
+    pub forbidden: bool,
     /// True if nothing was to be stored.
     pub dry_run: bool,
     /// The request's body where the audit policy keeps it (`/scale`), else null.
@@ -171,6 +174,8 @@ struct Line {
     object_ref: Option<ObjectRef>,
     response_status: Option<Status>,
     #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    #[serde(default)]
     request_object: Value,
 }
 
@@ -214,6 +219,7 @@ fn parse(text: &str) -> Result<AuditEntry, KitError> {
         namespace: object.namespace,
         name: object.name,
         code: line.response_status.map_or(0, |status| status.code),
+        forbidden: line.annotations.get("authorization.k8s.io/decision").is_some_and(|decision| decision == "forbid"),
         dry_run: parameter(&line.request_uri, "dryRun").is_some(),
         body: line.request_object,
     })
