@@ -41,8 +41,7 @@ impl Ladder {
 
     /// Takes in one step (NaN = missing).
     pub(crate) fn observe(&mut self, z: f64, outlook: &Outlook) {
-        let profile = outlook.at(self.end + self.step / 2).blend;
-        self.state.observe(z, profile);
+        self.state.observe(z, &outlook.at(self.end + self.step / 2));
         if z.is_finite() && self.cycle > 0 && self.cycle_level.is_finite() {
             self.cycle_level += (z - self.cycle_level) / self.cycle as f64;
         }
@@ -76,8 +75,9 @@ impl Ladder {
         let step = self.step as f64;
         #[expect(clippy::cast_possible_truncation, reason = "seconds within a few weeks")]
         let middle = |i: usize| self.end + ((horizon - 0.5 + i as f64) * step) as i64;
+        let usual = |second| if self.window > 1 { outlook.upper(second) } else { outlook.at(second) };
         let highest =
-            (0..self.window.max(1)).map(|i| outlook.at(middle(i))).reduce(|a, b| if b.blend > a.blend { b } else { a });
+            (0..self.window.max(1)).map(|i| usual(middle(i))).reduce(|a, b| if b.usual() > a.usual() { b } else { a });
         let here = outlook.at(self.end - self.step / 2);
         Ask::new(self.state, here, highest.unwrap_or(Profile::NONE), self.cycle_level)
     }

@@ -51,12 +51,12 @@ impl Past {
     /// Distances from the usual of the steps inside `[from, to)`, seconds since the epoch.
     pub(crate) fn residuals(&self, from: i64, to: i64) -> Vec<f64> {
         let index = |second: i64| usize::try_from(self.grid.index_of(second)).unwrap_or(0).min(self.grid.len());
-        (index(from)..index(to)).map(|i| self.grid.z[i] - self.here[i].blend).filter(|r| r.is_finite()).collect()
+        (index(from)..index(to)).map(|i| self.grid.z[i] - self.here[i].usual()).filter(|r| r.is_finite()).collect()
     }
 
     /// Fits every rung; the trials are in time order.
     pub(crate) fn fit(&self) -> (Ladder, Vec<Trial>) {
-        let all = states(&self.grid.z, |i| self.here[i].blend);
+        let all = states(&self.grid.z, &self.here);
         let mut levels = vec![f64::NAN];
         levels.extend_from_slice(self.guide.levels());
         let first = (2 * self.season.short).min(self.grid.len() / 3).max(8);
@@ -108,12 +108,14 @@ impl Past {
         let group = usize::try_from(OUTLOOK_STEP / self.grid.step).unwrap_or(1).clamp(1, 3);
         let before = group;
         let rows = (2 * self.reach + before) / group;
-        let profiles = (0..rows).map(|row| {
-            let target = (n + row * group + group / 2).saturating_sub(before);
+        let profile = |target: usize| {
             self.guide.profile(target, self.season.first_cycle((target + 1).saturating_sub(n)), &self.calendar)
-        });
+        };
+        let smooth = (0..rows).map(|row| profile((n + row * group + group / 2).saturating_sub(before)));
+        let first = n.saturating_sub(before);
+        let usual = (first..first + rows * group).map(|target| profile(target).usual());
         let width = self.grid.step * i64::try_from(group).unwrap_or(1);
-        Outlook::new(self.grid.second_of(n.saturating_sub(before)), width, profiles)
+        Outlook::new(self.grid.second_of(first), width, smooth).detailed(self.grid.step, usual)
     }
 
     /// Fits the minutes: direct horizons `rungs` (in steps of `fine`) for the maximum over `window` steps.
@@ -122,7 +124,9 @@ impl Past {
         let outlook = self.past_outlook(fine);
         let profiles: Vec<Profile> =
             (0..fine.len() + reach).map(|i| outlook.at(fine.second_of(i) + fine.step / 2)).collect();
-        let all = states(&fine.z, |i| profiles[i].blend);
+        let upper: Vec<Profile> =
+            (0..fine.len() + reach).map(|i| outlook.upper(fine.second_of(i) + fine.step / 2)).collect();
+        let all = states(&fine.z, &profiles);
         let levels: Vec<f64> = (0..=fine.len())
             .map(|t| {
                 let at = usize::try_from(self.grid.index_of(fine.second_of(t)) - 1).unwrap_or(0);
@@ -134,7 +138,7 @@ impl Past {
             z: &fine.z,
             states: &all,
             here: &profiles,
-            there: &profiles,
+            there: if window > 1 { &upper } else { &profiles },
             levels: &levels,
             first: 30.min(fine.len()),
             usable: &usable,
@@ -163,11 +167,12 @@ impl Past {
     fn past_outlook(&self, fine: &Grid) -> Outlook {
         let from = usize::try_from(self.grid.index_of(fine.start) - 1).unwrap_or(0);
         let to = self.grid.len() + self.season.short.saturating_sub(self.season.smooth + 1).min(self.reach);
-        let profiles = (from..to.max(from)).map(|i| {
-            self.here.get(i).copied().unwrap_or_else(|| {
-                self.guide.profile(i, self.season.first_cycle(i + 1 - self.grid.len()), &self.calendar)
-            })
-        });
-        Outlook::new(self.grid.second_of(from), self.grid.step, profiles)
+        let profile = |i: usize| {
+            self.guide.profile(i, self.season.first_cycle((i + 1).saturating_sub(self.grid.len())), &self.calendar)
+        };
+        let profiles: Vec<Profile> = (from..to.max(from)).map(profile).collect();
+        let usual = profiles.iter().map(Profile::usual);
+        Outlook::new(self.grid.second_of(from), self.grid.step, profiles.iter().copied())
+            .detailed(self.grid.step, usual)
     }
 }
