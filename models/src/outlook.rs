@@ -9,7 +9,7 @@ const COLUMNS: usize = 7;
 const GRAIN: f64 = 1000.0;
 
 /// Profiles of consecutive rows from `start` on: smooth ones in wide rows, and for every step of the grid how far the usual
-/// load lies from the smooth one there.
+/// load lies from the smooth one there, and for every minute of the next day how far it lies from its step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Outlook {
     start: i64,
@@ -17,6 +17,8 @@ pub(crate) struct Outlook {
     rows: Vec<[f32; COLUMNS]>,
     detail_step: i64,
     details: Vec<i16>,
+    minutes_start: i64,
+    minutes: Vec<i16>,
 }
 
 impl Outlook {
@@ -28,7 +30,8 @@ impl Outlook {
             row
         };
         let rows = profiles.map(narrow).collect();
-        Self { start, step: step.max(1), rows, detail_step: step.max(1), details: Vec::new() }
+        let step = step.max(1);
+        Self { start, step, rows, detail_step: step, details: Vec::new(), minutes_start: start, minutes: Vec::new() }
     }
 
     /// Adds the usual load of every `step` seconds from the start on, NaN where it is not known.
@@ -46,14 +49,23 @@ impl Outlook {
         Profile { lift: detail, ..self.smooth(second) }
     }
 
-    /// Profile around a time for a maximum: within a step the load may already be at what lies between its neighbours.
-    pub(crate) fn upper(&self, second: i64) -> Profile {
+    /// Adds what recurs within the steps, by the minute from `start` on.
+    pub(crate) fn minutely(mut self, start: i64, distances: impl Iterator<Item = f64>) -> Self {
+        self.minutes_start = start;
+        self.minutes = distances.map(grains).collect();
+        self
+    }
+
+    /// Profile of one minute.
+    pub(crate) fn minute(&self, second: i64) -> Profile {
         let here = self.at(second);
-        let half = self.detail_step / 2;
-        let position = (second - self.start - half).rem_euclid(self.detail_step);
-        let (before, after) = (self.at(second - position), self.at(second - position + self.detail_step));
-        let between = before.lift + position as f64 / self.detail_step as f64 * (after.lift - before.lift);
-        Profile { lift: if between > here.lift { between } else { here.lift }, ..here }
+        Profile { lift: here.lift + self.within(second), ..here }
+    }
+
+    /// How far the minute around a time usually lies from the mean of its step.
+    pub(crate) fn within(&self, second: i64) -> f64 {
+        let index = usize::try_from((second - self.minutes_start).div_euclid(60)).ok();
+        index.and_then(|index| self.minutes.get(index)).map_or(0.0, |grains| f64::from(*grains) / GRAIN)
     }
 
     /// The smooth profile, linear between the middles of the rows.

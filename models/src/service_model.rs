@@ -105,7 +105,10 @@ impl ServiceModel {
             let image = |row: [f64; LEVELS.len()]| row.map(|z| exp(z, scale));
             live.trust.score(exp(trial.actual, scale), &image(trial.row), &image(trial.naive));
         }
-        let (outlook, within) = (past.outlook(), Within::learn(&past.grid, &minutes));
+        let (mut outlook, within) = (past.outlook(), Within::learn(&past.grid, &minutes));
+        if let Some(fine) = &fine {
+            outlook = outlook.minutely(fine.end, past.within_steps(&minutes).into_iter());
+        }
         let effects = Effects::learn(&past, events);
         Ok(Self { config: config.clone(), scale, coarse, fine, outlook, within, effects, live })
     }
@@ -204,7 +207,11 @@ impl ServiceModel {
             let one = self.coarse.row(horizon, &self.outlook);
             row.iter_mut().zip(one).for_each(|(sum, z)| *sum += z / parts as f64);
         }
-        self.within.widen(&mut row, (to - from) as f64, step as f64);
+        if to - from < step {
+            let beside = self.outlook.within(from.midpoint(to));
+            row.iter_mut().for_each(|z| *z += beside);
+            self.within.widen(&mut row, (to - from) as f64, step as f64);
+        }
         self.live.adjust(&mut row, self.effects.shift(from, to, self.coarse.end));
         row
     }

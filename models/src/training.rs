@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::calendar::Calendar;
+use crate::detail::{Detail, Seen};
 use crate::grid::Grid;
 use crate::head::{Head, Lesson, Trial};
 use crate::holidays::Holidays;
@@ -16,6 +17,9 @@ use crate::state::states;
 const RUNGS: [usize; 15] = [1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 60, 96, 144, 216, 288];
 /// Trials of horizons up to this many steps enter the scores.
 const SCORED: usize = 12;
+/// Days whose minutes say how the coming day's lie within their steps.
+const MINUTE_DAYS: usize = 2;
+const DAY: i64 = 86_400;
 /// Width of a row of the outlook where the grid is finer, in seconds.
 const OUTLOOK_STEP: i64 = 900;
 
@@ -93,6 +97,7 @@ impl Past {
             step: self.grid.step,
             end: self.grid.second_of(self.grid.len()),
             window: 1,
+            fine: false,
             heads,
             state: all[all.len() - 1],
             cycle_level: levels[levels.len() - 1],
@@ -124,8 +129,6 @@ impl Past {
         let outlook = self.past_outlook(fine);
         let profiles: Vec<Profile> =
             (0..fine.len() + reach).map(|i| outlook.at(fine.second_of(i) + fine.step / 2)).collect();
-        let upper: Vec<Profile> =
-            (0..fine.len() + reach).map(|i| outlook.upper(fine.second_of(i) + fine.step / 2)).collect();
         let all = states(&fine.z, &profiles);
         let levels: Vec<f64> = (0..=fine.len())
             .map(|t| {
@@ -138,7 +141,7 @@ impl Past {
             z: &fine.z,
             states: &all,
             here: &profiles,
-            there: if window > 1 { &upper } else { &profiles },
+            there: &profiles,
             levels: &levels,
             first: 30.min(fine.len()),
             usable: &usable,
@@ -154,6 +157,7 @@ impl Past {
             step: fine.step,
             end: fine.second_of(fine.len()),
             window,
+            fine: true,
             heads,
             state: all[all.len() - 1],
             cycle_level: levels[levels.len() - 1],
@@ -161,6 +165,22 @@ impl Past {
         };
         ladder.slim();
         (ladder, trials)
+    }
+
+    /// How far the minutes of the coming day will lie from their steps, as they did on the days before.
+    pub(crate) fn within_steps(&self, fine: &Grid) -> Vec<f64> {
+        let day = usize::try_from(DAY / fine.step.max(1)).unwrap_or(0);
+        let outlook = self.past_outlook(fine);
+        let steps: Vec<f64> = (0..fine.len()).map(|i| outlook.at(fine.second_of(i) + fine.step / 2).usual()).collect();
+        let detail = Detail::new(&fine.z, &steps, day);
+        let seen = |minute: usize| {
+            let mut seen = Seen::default();
+            (1..=MINUTE_DAYS).filter_map(|days| (fine.len() + minute).checked_sub(days * day)).for_each(|at| {
+                seen.add(detail.at(at));
+            });
+            seen
+        };
+        (0..day).map(|minute| detail.sure(&seen(minute), 0.0)).collect()
     }
 
     /// The usual load over the time of a fine grid and a cycle beyond, one step ahead each.
