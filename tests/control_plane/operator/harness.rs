@@ -255,8 +255,8 @@ pub(crate) async fn binary() -> Result<PathBuf> {
         ensure!(output.status.success(), "cargo build -p presale: {}, see above", output.status);
         let text = String::from_utf8(output.stdout)?;
         let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let executables = messages.filter_map(|m| m.get("executable")?.as_str().map(PathBuf::from));
-        executables.last().context("cargo names no executable")
+        let mut executables = messages.filter_map(|m| m.get("executable")?.as_str().map(PathBuf::from));
+        executables.next_back().context("cargo names no executable")
     };
     BUILT.get_or_try_init(build).await.cloned()
 }

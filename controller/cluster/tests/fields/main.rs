@@ -2,6 +2,7 @@
 //!
 //! A case writes one field and states what is seen without and with it: in the objects that would be applied, in the
 //! decision, in the treatment of a sick pod, or in the plan of a promotion. The schema tells which cases there must be.
+#![expect(clippy::expect_used, reason = "the makers of test data are not test functions")]
 
 mod decided;
 mod healed;

@@ -84,7 +84,6 @@ fn expecting(low: &str, likely: &str, high: &str) -> Value {
 
 pub(crate) fn cases() -> Vec<Case> {
     let texts = |without: &str, with: &str| [json!(without), json!(with)];
-    let required = || json!({"approval": {"required": true}});
     let mut cases = vec![
         Case::new(
             "title",
@@ -128,6 +127,16 @@ pub(crate) fn cases() -> Vec<Case> {
             ordered,
             texts("2026-11-27T19:47:00Z", "2026-11-27T19:27:00Z"),
         ),
+    ];
+    cases.extend(agreed());
+    cases.extend(reached());
+    cases
+}
+
+fn agreed() -> Vec<Case> {
+    let texts = |without: &str, with: &str| [json!(without), json!(with)];
+    let required = || json!({"approval": {"required": true}});
+    vec![
         Case::new("approval.required", required(), phase, texts("Scheduled", "PendingApproval")),
         Case::new(
             "approval.approvedBy",
@@ -144,9 +153,7 @@ pub(crate) fn cases() -> Vec<Case> {
             [json!(false), json!(true)],
         )
         .besides(expecting("2", "4", "6")),
-    ];
-    cases.extend(reached());
-    cases
+    ]
 }
 
 fn reached() -> Vec<Case> {
