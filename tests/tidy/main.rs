@@ -1,4 +1,5 @@
 //! House rules that a program checks: heads, lengths, names, lints and the paths that must not be in a repository.
+#![expect(clippy::expect_used, reason = "the makers of test data are not test functions")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
