@@ -29,7 +29,7 @@ impl Dice {
     }
 
     fn between(&mut self, from: Duration, to: Duration) -> Duration {
-        let width = u64::try_from((to - from).as_millis()).expect("seconds");
+        let width = u64::try_from(to.saturating_sub(from).as_millis()).unwrap_or(u64::MAX);
         from + Duration::from_millis(self.throw() % width.max(1))
     }
 
@@ -40,7 +40,7 @@ impl Dice {
         moments.sort();
         let kill = |at| {
             let chosen = self.throw() % parts.len() as u64;
-            let part = parts.swap_remove(usize::try_from(chosen).expect("one of three"));
+            let part = parts.swap_remove(usize::try_from(chosen).unwrap_or(0));
             Kill { at, part, down: self.between(Duration::from_millis(200), Duration::from_secs(4)) }
         };
         moments.into_iter().map(kill).collect()
