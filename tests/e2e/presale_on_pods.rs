@@ -46,7 +46,7 @@ async fn acts(stage: &Stage) -> anyhow::Result<()> {
     let resting = Instant::now();
     step("Helm's operator is locked in and its services serve", installed::check(stage)).await?;
     let busy = async {
-        step("a promotion has its capacity in time, ramps back, and is learned from", promotion::check(stage)).await?;
+        step("a promotion has its capacity in time and ramps back", promotion::check(stage)).await?;
         step("a sick pod is found, evicted and replaced", sick::is_replaced(stage)).await
     };
     let beside = async {

@@ -10,10 +10,8 @@ use crate::until;
 
 /// Replicas that it asks for at least.
 const FLOOR: usize = 7;
-/// How many times the usual load really comes.
-const BROUGHT: f64 = 3.0;
-
-/// Capacity is Ready before the start, no request fails on the way up and down, and what it brought is remembered.
+/// Capacity is Ready before the start, and no request fails on the way up, at three times the load, and down. What such
+/// an event brought is told of events of four minutes and more; this one lasts one.
 pub(crate) async fn check(stage: &Stage) -> anyhow::Result<()> {
     let usual = Load::start(&CATALOG, 1.0)?;
     until("the load is known", Duration::from_secs(90), || async {
@@ -39,7 +37,7 @@ pub(crate) async fn check(stage: &Stage) -> anyhow::Result<()> {
     let (start, end) = start.await?;
 
     until("it is active", Duration::from_secs(90), || async { phase(stage, "Active").await }).await?;
-    let more = Load::start(&CATALOG, BROUGHT - 1.0)?;
+    let more = Load::start(&CATALOG, 2.0)?;
     let pods = stage.pods(CATALOG.name).await?;
     let in_time = pods.iter().filter_map(ready_since).filter(|since| *since <= start).count();
     ensure!(in_time >= FLOOR, "{in_time} of {FLOOR} pods were Ready at the start {start}");
@@ -47,16 +45,6 @@ pub(crate) async fn check(stage: &Stage) -> anyhow::Result<()> {
     let left = Duration::try_from(end.duration_since(now())).unwrap_or_default();
     tokio::time::sleep(left).await;
     let brought = more.end().await?;
-    until("it is over and its uplift is in its status", Duration::from_secs(60), || async {
-        let occurrences = stage.promotion("flash").await?.status.unwrap_or_default().occurrences;
-        let learned = occurrences.into_iter().flat_map(|occurrence| occurrence.observed_uplift);
-        Ok(learned.filter(|learned| learned.service == CATALOG.name).find_map(|learned| learned.mean.parse().ok()))
-    })
-    .await
-    .and_then(|mean: f64| {
-        ensure!((1.3..BROUGHT * 1.3).contains(&mean), "{BROUGHT} times the load came, {mean} times was observed");
-        Ok(())
-    })?;
     until("it has ramped back", Duration::from_secs(90), || async {
         Ok((stage.replicas(CATALOG.name).await? == CATALOG.min).then_some(()))
     })
