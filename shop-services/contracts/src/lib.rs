@@ -3,5 +3,10 @@
 pub mod catalog;
 pub mod demo;
 pub mod error;
+pub mod event;
+pub mod inventory;
+pub mod money;
+pub mod pricing;
 
 pub use error::ErrorCode;
+pub use money::{Currency, Money};
