@@ -47,6 +47,16 @@ pub enum ErrorCode {
     StaleFence,
     /// The adjustment would take away what is reserved.
     StockCommitted,
+    /// No payment has this id.
+    PaymentNotFound,
+    /// The payment is not in a state in which this can be done.
+    PaymentState,
+    /// The order has a payment of another amount or method.
+    OrderPaid,
+    /// More would be given back than was taken.
+    RefundTooLarge,
+    /// No operation of ours has this key.
+    UnknownOperation,
 }
 
 impl ErrorCode {
@@ -74,6 +84,11 @@ impl ErrorCode {
         Self::ReservationClosed,
         Self::StaleFence,
         Self::StockCommitted,
+        Self::PaymentNotFound,
+        Self::PaymentState,
+        Self::OrderPaid,
+        Self::RefundTooLarge,
+        Self::UnknownOperation,
     ];
 
     /// Last segment of the problem type.
@@ -115,6 +130,11 @@ impl ErrorCode {
             Self::ReservationClosed => ("reservation-closed", "The reservation is no longer held", 409),
             Self::StaleFence => ("stale-fence", "The caller was overtaken", 409),
             Self::StockCommitted => ("stock-committed", "The stock is promised", 409),
+            Self::PaymentNotFound => ("payment-not-found", "No such payment", 404),
+            Self::PaymentState => ("payment-state", "Not in this state", 409),
+            Self::OrderPaid => ("order-paid", "The order has another payment", 409),
+            Self::RefundTooLarge => ("refund-too-large", "More than was taken", 422),
+            Self::UnknownOperation => ("unknown-operation", "No such operation", 404),
         }
     }
 }

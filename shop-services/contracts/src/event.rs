@@ -27,6 +27,17 @@ pub const STOCK_LOW: &str = "stock.low";
 /// Nothing can be sold of an SKU any more: [`StockLevel`].
 pub const STOCK_DEPLETED: &str = "stock.depleted";
 
+/// Money was set aside: [`PaymentChanged`].
+pub const PAYMENT_AUTHORIZED: &str = "payment.authorized";
+/// Money was taken: [`PaymentChanged`].
+pub const PAYMENT_CAPTURED: &str = "payment.captured";
+/// The provider declined: [`PaymentChanged`].
+pub const PAYMENT_FAILED: &str = "payment.failed";
+/// What was set aside was given up: [`PaymentChanged`].
+pub const PAYMENT_VOIDED: &str = "payment.voided";
+/// Money was given back: [`PaymentChanged`].
+pub const PAYMENT_REFUNDED: &str = "payment.refunded";
+
 /// A product came into the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductCreated {
@@ -79,4 +90,15 @@ pub struct StockLevel {
     pub sku: String,
     /// Units on hand that are not reserved.
     pub available: i64,
+}
+
+/// A payment reached another state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentChanged {
+    /// The payment.
+    pub payment_id: Uuid,
+    /// The order it is for.
+    pub order_id: Uuid,
+    /// How much was set aside, taken, given up or given back.
+    pub amount: Money,
 }

@@ -6,7 +6,9 @@ pub mod error;
 pub mod event;
 pub mod inventory;
 pub mod money;
+pub mod payments;
 pub mod pricing;
+pub mod psp;
 
 pub use error::ErrorCode;
 pub use money::{Currency, Money};

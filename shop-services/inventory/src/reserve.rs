@@ -30,6 +30,15 @@ SELECT sku FROM unnest($1::text[]) AS wanted (sku) WHERE NOT EXISTS (SELECT FROM
 
 const SELECT_OF_ORDER: &str = "SELECT id FROM reservations WHERE order_id = $1";
 
+/// Under which id, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// `UUIDv7`.
+    pub id: Uuid,
+    /// Until it expires.
+    pub ttl: Duration,
+}
+
 /// Sets the lines aside and tells of it; an order that has a reservation of the same lines has it once.
 ///
 /// # Errors
@@ -38,11 +47,11 @@ const SELECT_OF_ORDER: &str = "SELECT id FROM reservations WHERE order_id = $1";
 pub async fn reserve(
     db: &Database,
     tx: &mut PgConnection,
-    id: Uuid,
     new: &NewReservation,
-    ttl: Duration,
+    terms: Terms,
     teller: &Teller,
 ) -> Result<Reservation, Problem> {
+    let Terms { id, ttl } = terms;
     // Every transaction takes stock in this order, so none waits for another that waits for it.
     let mut lines = new.lines.clone();
     lines.sort_by(|a, b| a.sku.cmp(&b.sku));

@@ -50,7 +50,7 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), InventoryError> 
     kit.depends_on_database(&database);
     let teller = Teller { identity: Identity::new(world.clock, world.random), low: i64::from(low_stock) };
     let intake = Intake { kinds: KINDS, handler: Arc::new(Products(database.clone())) };
-    let backstage = Backstage::start(BUILD.service_name, &broker, &database, &events, intake).await?;
+    let backstage = Backstage::start(BUILD.service_name, &broker, &database, &events, Some(intake)).await?;
     backstage.also(|stop| sweep::run(database.clone(), teller.clone(), stock.clone(), sweep_period, stop));
     let inventory = Inventory {
         database: database.clone(),

@@ -130,13 +130,15 @@ async fn turn(
     teller.event(told, &StockMoved { reservation_id: id, order_id })?.record(db, tx).await?;
     for (sku, units) in &lines {
         let entry = Entry { kind, sku, units: *units, reservation: Some(id), reason: None };
-        if apply(db, tx, entry).await?.is_none() {
-            // Only a defect of ours gets here: what is set aside can always be taken or given back.
-            tracing::error!(%id, sku, units, ?kind, "the stock contradicts a reservation");
-            return Err(Problem::internal());
-        }
+        apply(db, tx, entry).await?.ok_or_else(|| contradiction(&entry))?;
     }
     Ok(Reservation { state, ..reservation })
+}
+
+/// Only a defect of ours gets here: what is set aside can always be taken or given back.
+fn contradiction(entry: &Entry<'_>) -> Problem {
+    tracing::error!(?entry, "the stock contradicts a reservation");
+    Problem::internal()
 }
 
 async fn read(db: &Database, tx: &mut PgConnection, id: Uuid) -> Result<(Locked, i64), Problem> {

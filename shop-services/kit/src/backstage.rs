@@ -35,7 +35,7 @@ impl std::fmt::Debug for Intake {
 }
 
 impl Backstage {
-    /// Starts it for the service `name`.
+    /// Starts it for the service `name`, with an inbox where it takes events.
     ///
     /// # Errors
     /// Where the broker's URL is wrong; a broker that is away is waited for.
@@ -44,7 +44,7 @@ impl Backstage {
         config: &BrokerConfig,
         database: &Database,
         events: &Events,
-        intake: Intake,
+        intake: Option<Intake>,
     ) -> Result<Self, BrokerError> {
         let broker = Broker::connect(config, name).await?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -54,18 +54,20 @@ impl Backstage {
             metrics: events.clone(),
             period: config.outbox_period,
         };
-        let inbox = Inbox {
-            database: database.clone(),
-            broker,
-            metrics: events.clone(),
-            consumer: name,
-            kinds: intake.kinds,
-            max_deliveries: config.max_deliveries,
-            redelivery_delay: config.redelivery_delay,
-            handler: intake.handler,
-        };
+        if let Some(Intake { kinds, handler }) = intake {
+            let inbox = Inbox {
+                database: database.clone(),
+                broker,
+                metrics: events.clone(),
+                consumer: name,
+                kinds,
+                max_deliveries: config.max_deliveries,
+                redelivery_delay: config.redelivery_delay,
+                handler,
+            };
+            tasks.spawn(inbox.run(stop.clone()));
+        }
         tasks.spawn(relay.run(stop.clone()));
-        tasks.spawn(inbox.run(stop.clone()));
         tasks.spawn(keep::run(database.clone(), config.keep, stop.clone()));
         Ok(Self { tasks, stop })
     }

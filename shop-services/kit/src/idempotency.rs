@@ -88,11 +88,31 @@ pub struct Call {
     fingerprint: [u8; 32],
 }
 
+/// The answer to a request, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Status code.
+    pub status: StatusCode,
+    /// JSON.
+    pub body: Vec<u8>,
+    replayed: bool,
+}
+
+impl IntoResponse for Stored {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, [(header::CONTENT_TYPE, "application/json")], self.body).into_response();
+        if self.replayed {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
 /// How a request began.
 #[derive(Debug)]
 pub enum Begun {
     /// It has been done: this was the answer.
-    Replay(Response),
+    Replay(Stored),
     /// It is to be done, in this transaction.
     Execute(Execution),
 }
@@ -135,9 +155,7 @@ impl Call {
             Some((fingerprint, status, body)) if fingerprint == self.fingerprint => {
                 metrics.idempotency("replayed");
                 let status = u16::try_from(status).ok().and_then(|s| StatusCode::from_u16(s).ok());
-                let mut response = answer(status.unwrap_or(StatusCode::OK), body);
-                response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-                Ok(Begun::Replay(response))
+                Ok(Begun::Replay(Stored { status: status.unwrap_or(StatusCode::OK), body, replayed: true }))
             }
             Some(_) => {
                 metrics.idempotency("mismatched");
@@ -158,7 +176,7 @@ impl Execution {
     ///
     /// # Errors
     /// The refusal, or where the database fails; then there is neither effect nor answer.
-    pub async fn settle<E>(self, status: StatusCode, outcome: Result<impl Serialize, E>) -> Result<Response, E>
+    pub async fn settle<E>(self, status: StatusCode, outcome: Result<impl Serialize, E>) -> Result<Stored, E>
     where
         E: From<DatabaseError>,
     {
@@ -178,12 +196,8 @@ impl Execution {
             .bind(&body);
         db.measure("insert_key", insert.execute(&mut *tx)).await?;
         db.measure("commit", tx.commit()).await?;
-        Ok(answer(status, body))
+        Ok(Stored { status, body, replayed: false })
     }
-}
-
-fn answer(status: StatusCode, body: Vec<u8>) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 fn conflict(status: StatusCode, title: &'static str, detail: &str) -> Problem {

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::{AckKind, Message};
+use async_nats::{HeaderMap, HeaderValue};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use shop_metrics::Events;
 use sqlx::PgConnection;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::broker::{Broker, DEAD, EVENTS};
 use crate::database::{Database, DatabaseError};
 use crate::event::Event;
+use crate::pause::pause;
 use crate::relay::dead_letter_id;
 use crate::telemetry;
 
@@ -76,7 +77,7 @@ impl Inbox {
         while !stop.is_cancelled() {
             if let Err(error) = self.subscribe(&stop).await {
                 tracing::warn!(%error, consumer = self.consumer, "no events come in");
-                tokio::select! { () = stop.cancelled() => {}, () = sleep(RETRY) => {} }
+                pause(RETRY, &stop).await;
             }
         }
     }
@@ -114,19 +115,17 @@ impl Inbox {
         let since = Instant::now();
         let subject = message.subject.as_str();
         let kind = subject.strip_prefix("shop.").unwrap_or(subject);
-        let parent = message.headers.as_ref().and_then(|h| h.get("traceparent")).map(|v| v.as_str());
+        let parent = message.headers.as_ref().and_then(|h| h.get("traceparent")).map(HeaderValue::as_str);
         let span = telemetry::message_span(kind, parent);
         let outcome = self.work(message).instrument(span.clone()).await;
-        let _entered = span.enter();
         let (label, answer) = match outcome {
             Ok(true) => ("applied", AckKind::Ack),
             Ok(false) => {
                 self.metrics.duplicate();
                 ("duplicate", AckKind::Ack)
             }
-            Err(error) => self.refused(message, kind, &error),
+            Err(error) => span.in_scope(|| self.refused(message, kind, &error)),
         };
-        drop(_entered);
         if label == "dead_lettered" {
             self.bury(message, kind).await?;
         }
@@ -166,7 +165,7 @@ impl Inbox {
             |event| dead_letter_id(event.id, self.consumer),
         );
         let subject = format!("dead.{}.{kind}", self.consumer);
-        let headers = message.headers.clone().unwrap_or_else(HeaderMap::new);
+        let headers = message.headers.clone().unwrap_or_default();
         self.broker.publish(&subject, &id, without_conditions(&headers), body).await?;
         tracing::error!(kind, stream = DEAD, subject, "an event was laid aside");
         Ok(())

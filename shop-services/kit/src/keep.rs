@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{Database, DatabaseError};
+use crate::pause::pause;
 
 /// Pause between two rounds.
 const PERIOD: Duration = Duration::from_mins(10);
@@ -27,11 +27,10 @@ WHERE applied_at < clock_timestamp() - make_interval(secs => $1) LIMIT $2)";
 /// Deletes idempotency keys, published events and ids of applied events older than `keep`, until the stop signal.
 pub async fn run(database: Database, keep: Duration, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        match round(&database, keep).await {
-            Ok(deleted) => tracing::debug!(deleted, "housekeeping"),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping is put off"),
+        if let Err(error) = round(&database, keep).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping is put off");
         }
-        tokio::select! { () = stop.cancelled() => {}, () = sleep(PERIOD) => {} }
+        pause(PERIOD, &stop).await;
     }
 }
 

@@ -17,6 +17,8 @@ pub mod identity;
 pub mod inbox;
 pub mod instant;
 pub mod keep;
+pub mod pause;
+pub mod peer;
 pub mod precondition;
 pub mod problem;
 pub mod process;
@@ -26,6 +28,7 @@ pub mod server;
 pub mod service;
 pub mod signature;
 pub mod telemetry;
+pub mod webhook;
 pub mod world;
 
 pub use admission::{Admission, Priority};

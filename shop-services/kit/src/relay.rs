@@ -7,13 +7,13 @@ use shop_metrics::Events;
 use sqlx::Row;
 use sqlx::types::Json;
 use thiserror::Error;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::broker::{Broker, BrokerError};
 use crate::database::{Database, DatabaseError};
 use crate::event::Event;
+use crate::pause::pause;
 
 /// Events of one round; each is acknowledged before the next is sent.
 const BATCH: i64 = 64;
@@ -68,7 +68,7 @@ impl Relay {
                 }
             };
             if !full {
-                tokio::select! { () = stop.cancelled() => {}, () = sleep(self.period) => {} }
+                pause(self.period, &stop).await;
             }
         }
     }

@@ -261,6 +261,26 @@ pub const STOCK_REJECTIONS: Metric = metric(
 /// What inventory exports besides [`ALL`] and [`EVENTS`].
 pub const STOCK: &[Metric] = &[RESERVATIONS, STOCK_REJECTIONS];
 
+/// Calls to other services and providers.
+pub const HTTP_CLIENT_DURATION: Metric = metric(
+    "http_client_request_duration_seconds",
+    Kind::Histogram,
+    "seconds",
+    &["server", HTTP_RESPONSE_STATUS_CODE],
+    "Duration of calls, from the request to the end of the answer; the status code is 0 where none came",
+);
+/// Operations that the provider answered, or did not.
+pub const PAYMENTS: Metric = metric(
+    "shop_payments_total",
+    Kind::Counter,
+    "operations",
+    &["operation", OUTCOME],
+    "Operations at the payment provider: succeeded, declined, unknown (asked again later) or review (given to a person)",
+);
+
+/// What payments exports besides [`ALL`] and [`EVENTS`].
+pub const PAYING: &[Metric] = &[HTTP_CLIENT_DURATION, PAYMENTS];
+
 /// What every service exports; a running catalog exports each, and no other (`catalog/tests`).
 pub const ALL: &[Metric] = &[
     HTTP_REQUEST_DURATION,
@@ -288,7 +308,7 @@ mod tests {
 
     #[test]
     fn every_name_follows_prometheus_naming() {
-        for m in ALL.iter().chain(EVENTS).chain(STOCK) {
+        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING) {
             assert!(m.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", m.name);
             assert_eq!(m.kind == Kind::Counter, m.name.ends_with("_total"), "{}", m.name);
             let stem = m.registered_name();
@@ -301,9 +321,9 @@ mod tests {
 
     #[test]
     fn no_name_is_declared_twice() {
-        let mut names: Vec<_> = ALL.iter().chain(EVENTS).chain(STOCK).map(|m| m.name).collect();
+        let mut names: Vec<_> = ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).map(|m| m.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), ALL.len() + EVENTS.len() + STOCK.len());
+        assert_eq!(names.len(), ALL.len() + EVENTS.len() + STOCK.len() + PAYING.len());
     }
 }

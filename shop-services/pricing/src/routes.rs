@@ -69,6 +69,12 @@ fn parts() -> OpenApiRouter<Pricing> {
         .routes(routes!(ask::redeem))
         .routes(routes!(ask::upcoming_events))
         .routes(routes!(ask::keys))
+        .merge(shelves())
+}
+
+/// What administrators set and anyone looks at.
+fn shelves() -> OpenApiRouter<Pricing> {
+    OpenApiRouter::new()
         .routes(routes!(lists::list_prices, lists::set_price))
         .routes(routes!(lists::set_rate))
         .routes(routes!(promotions::list_promotions, promotions::create_promotion))

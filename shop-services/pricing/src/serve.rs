@@ -41,7 +41,7 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), PricingError> {
     database.migrate(migrations()).await?;
     kit.depends_on_database(&database);
     let intake = Intake { kinds: KINDS, handler: Arc::new(Orders(database.clone())) };
-    let backstage = Backstage::start(BUILD.service_name, &broker, &database, &events, intake).await?;
+    let backstage = Backstage::start(BUILD.service_name, &broker, &database, &events, Some(intake)).await?;
     let pricing = Pricing {
         database: database.clone(),
         identity: Identity::new(world.clock, world.random),

@@ -92,16 +92,12 @@ impl Orders {
 
     async fn cancelled(&self, tx: &mut PgConnection, order_id: Uuid, at: Timestamp) -> Result<(), DatabaseError> {
         let undo = sqlx::query_scalar::<_, Option<String>>(UNDO).bind(order_id);
-        match self.0.measure("undo", undo.fetch_optional(&mut *tx)).await?.flatten() {
-            Some(code) => {
-                let give_back = sqlx::query(GIVE_BACK_COUPON).bind(code);
-                self.0.measure("give_back_coupon", give_back.execute(tx)).await.map(drop)
-            }
-            None => {
-                let close = sqlx::query(CLOSE).bind(order_id).bind(seconds(at));
-                self.0.measure("close", close.execute(tx)).await.map(drop)
-            }
-        }
+        let undone = self.0.measure("undo", undo.fetch_optional(&mut *tx)).await?.flatten();
+        let rest = match undone {
+            Some(code) => ("give_back_coupon", sqlx::query(GIVE_BACK_COUPON).bind(code)),
+            None => ("close", sqlx::query(CLOSE).bind(order_id).bind(seconds(at))),
+        };
+        self.0.measure(rest.0, rest.1.execute(tx)).await.map(drop)
     }
 }
 

@@ -29,6 +29,18 @@ enum Service {
     /// Stock, reservations and adjustments.
     #[command(subcommand)]
     Inventory(shop_inventory::Command),
+    /// Payments by order, from authorization to refund.
+    #[command(subcommand)]
+    Payments(shop_payments::Command),
+    /// A payment provider to develop against; not a part of the shop.
+    PspSim {
+        /// Its API and where its notices go.
+        #[command(flatten)]
+        config: psp_sim::Config,
+        /// Logs and traces.
+        #[command(flatten)]
+        telemetry: TelemetryConfig,
+    },
 }
 
 impl Service {
@@ -37,6 +49,8 @@ impl Service {
             Self::Catalog(_) => "catalog",
             Self::Pricing(_) => "pricing",
             Self::Inventory(_) => "inventory",
+            Self::Payments(_) => "payments",
+            Self::PspSim { .. } => "psp-sim",
         }
     }
 
@@ -45,6 +59,8 @@ impl Service {
             Self::Catalog(command) => command.telemetry(),
             Self::Pricing(command) => command.telemetry(),
             Self::Inventory(command) => command.telemetry(),
+            Self::Payments(command) => command.telemetry(),
+            Self::PspSim { telemetry, .. } => telemetry,
         }
     }
 
@@ -53,6 +69,8 @@ impl Service {
             Self::Catalog(command) => shop_catalog::run(command, world).await.context("catalog"),
             Self::Pricing(command) => shop_pricing::run(command, world).await.context("pricing"),
             Self::Inventory(command) => shop_inventory::run(command, world).await.context("inventory"),
+            Self::Payments(command) => shop_payments::run(command, world).await.context("payments"),
+            Self::PspSim { config, .. } => psp_sim::run(config, now, world.stop).await.context("psp-sim"),
         }
     }
 }

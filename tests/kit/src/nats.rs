@@ -101,8 +101,8 @@ async fn serve_on(port: u16, folder: &Path) -> Result<Process, KitError> {
 }
 
 /// Asks as any client would: the account information of JetStream, answered only once streams are recovered.
-async fn has_jetstream(port: u16) -> std::io::Result<bool> {
-    let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn has_jetstream(at: u16) -> std::io::Result<bool> {
+    let mut server = TcpStream::connect(("127.0.0.1", at)).await?;
     server.write_all(b"CONNECT {\"verbose\":false}\r\nSUB ready 1\r\nPUB $JS.API.INFO ready 0\r\n\r\n").await?;
     let mut said = String::new();
     let mut part = [0; 4096];

@@ -56,9 +56,9 @@ pub(super) async fn adjust(
     validate::adjustment(&sku, &adjustment)?;
     let db = &inventory.database;
     let mut execution = match key.call("admin", &adjustment).begin::<Problem>(db, &inventory.events).await? {
-        Begun::Replay(response) => return Ok(response),
+        Begun::Replay(stored) => return Ok(stored.into_response()),
         Begun::Execute(execution) => execution,
     };
     let outcome = stock::adjust(db, execution.tx(), &sku, &adjustment, &inventory.teller).await;
-    execution.settle(StatusCode::OK, outcome).await
+    execution.settle(StatusCode::OK, outcome).await.map(IntoResponse::into_response)
 }

@@ -1,6 +1,7 @@
 //! What orders ask: set stock aside, take it, give it back.
 
 use axum::extract::State;
+use axum::response::IntoResponse;
 use http::StatusCode;
 use shop_contracts::inventory::{NewReservation, Reservation, Settlement};
 use shop_kit::Problem;
@@ -9,7 +10,8 @@ use shop_kit::idempotency::{Begun, IdempotencyKey};
 use uuid::Uuid;
 
 use super::{Inventory, OrdersOnly, Outcome};
-use crate::{reserve as reserving, settle, validate};
+use crate::reserve::{self as reserving, Terms};
+use crate::{settle, validate};
 
 /// Set stock aside for an order: all lines or none.
 #[utoipa::path(post, path = "/v1/reservations", params(("Idempotency-Key" = String, Header)),
@@ -31,15 +33,16 @@ pub(super) async fn reserve(
     validate::reservation(&new)?;
     let db = &inventory.database;
     let mut execution = match key.call(&caller, &new).begin::<Problem>(db, &inventory.events).await? {
-        Begun::Replay(response) => return Ok(response),
+        Begun::Replay(stored) => return Ok(stored.into_response()),
         Begun::Execute(execution) => execution,
     };
     let id = inventory.teller.identity.mint(inventory.teller.identity.now());
-    let outcome = reserving::reserve(db, execution.tx(), id, &new, inventory.ttl, &inventory.teller).await;
+    let terms = Terms { id, ttl: inventory.ttl };
+    let outcome = reserving::reserve(db, execution.tx(), &new, terms, &inventory.teller).await;
     if outcome.as_ref().is_err_and(|problem| problem.status() == StatusCode::CONFLICT) {
         inventory.stock.rejected();
     }
-    execution.settle(StatusCode::CREATED, outcome).await
+    execution.settle(StatusCode::CREATED, outcome).await.map(IntoResponse::into_response)
 }
 
 /// Take what is set aside, for good.
@@ -63,11 +66,11 @@ pub(super) async fn commit(
 ) -> Outcome {
     let db = &inventory.database;
     let mut execution = match key.call(&caller, &settlement).begin::<Problem>(db, &inventory.events).await? {
-        Begun::Replay(response) => return Ok(response),
+        Begun::Replay(stored) => return Ok(stored.into_response()),
         Begun::Execute(execution) => execution,
     };
     let outcome = settle::commit(db, execution.tx(), id, settlement.fence, &inventory.teller).await;
-    execution.settle(StatusCode::OK, outcome).await
+    execution.settle(StatusCode::OK, outcome).await.map(IntoResponse::into_response)
 }
 
 /// Give back what is set aside, or what was taken.
@@ -91,9 +94,9 @@ pub(super) async fn release(
 ) -> Outcome {
     let db = &inventory.database;
     let mut execution = match key.call(&caller, &settlement).begin::<Problem>(db, &inventory.events).await? {
-        Begun::Replay(response) => return Ok(response),
+        Begun::Replay(stored) => return Ok(stored.into_response()),
         Begun::Execute(execution) => execution,
     };
     let outcome = settle::release(db, execution.tx(), id, settlement.fence, &inventory.teller).await;
-    execution.settle(StatusCode::OK, outcome).await
+    execution.settle(StatusCode::OK, outcome).await.map(IntoResponse::into_response)
 }

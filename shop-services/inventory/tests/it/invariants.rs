@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::running::{Inventory, start};
@@ -14,37 +15,44 @@ const SKUS: [&str; 4] = ["A", "B", "C", "D"];
 async fn shops(inventory: Arc<Inventory>, client: u32) {
     let mut random = ChaCha8Rng::seed_from_u64(u64::from(client));
     for step in 0..25 {
-        let number = client * 1_000 + step;
-        let key = |what: &str| format!("{what}-{number}");
-        let draw = random.next_u32();
-        let (first, second) = (draw as usize % 4, (draw >> 2) as usize % 4);
-        if draw % 11 == 0 {
-            let change = i64::from(draw >> 8) % 9 - 3;
-            let change = if change == 0 { 5 } else { change };
-            let adjusted = inventory.adjust(SKUS[first], &key("adjust"), change).await;
-            assert!([200, 409].contains(&adjusted.status), "{}", adjusted.text());
+        let (number, draw) = (client * 1_000 + step, random.next_u32());
+        if draw.is_multiple_of(11) {
+            adjusts(&inventory, number, draw).await;
         }
-        let mut lines = vec![(SKUS[first], 1 + (draw >> 16) % 3)];
-        if second != first {
-            lines.push((SKUS[second], 1 + (draw >> 20) % 3));
-        }
-        let reserved = inventory.reserve(number, &key("reserve"), 1, &lines).await;
+        let reserved = inventory.reserve(number, &format!("reserve-{number}"), 1, &basket(draw)).await;
         assert!([201, 409].contains(&reserved.status), "{}", reserved.text());
-        if reserved.status != 201 {
-            continue;
+        if reserved.status == 201 {
+            settles(&inventory, number, draw, &reserved.json()["id"]).await;
         }
-        let id = reserved.json()["id"].clone();
-        let steps: &[&str] = match (draw >> 24) % 5 {
-            0 => &["commit"],
-            1 => &["release"],
-            2 => &["commit", "release"],
-            3 => &["release", "commit"],
-            _ => &[],
-        };
-        for how in steps {
-            let settled = inventory.settle(&id, how, &key(how), 1).await;
-            assert!([200, 409].contains(&settled.status), "{}", settled.text());
-        }
+    }
+}
+
+fn basket(draw: u32) -> Vec<(&'static str, u32)> {
+    let (first, second) = (draw as usize % 4, (draw >> 2) as usize % 4);
+    let mut lines = vec![(SKUS[first], 1 + (draw >> 16) % 3)];
+    if second != first {
+        lines.push((SKUS[second], 1 + (draw >> 20) % 3));
+    }
+    lines
+}
+
+async fn adjusts(inventory: &Inventory, number: u32, draw: u32) {
+    let change = [-3, -2, -1, 1, 2, 3, 4, 5][draw as usize / 16 % 8];
+    let adjusted = inventory.adjust(SKUS[draw as usize % 4], &format!("adjust-{number}"), change).await;
+    assert!([200, 409].contains(&adjusted.status), "{}", adjusted.text());
+}
+
+async fn settles(inventory: &Inventory, number: u32, draw: u32, id: &Value) {
+    let steps: &[&str] = match (draw >> 24) % 5 {
+        0 => &["commit"],
+        1 => &["release"],
+        2 => &["commit", "release"],
+        3 => &["release", "commit"],
+        _ => &[],
+    };
+    for how in steps {
+        let settled = inventory.settle(id, how, &format!("{how}-{number}"), 1).await;
+        assert!([200, 409].contains(&settled.status), "{}", settled.text());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
+use axum::response::IntoResponse;
 use futures::future::join_all;
 use http::StatusCode;
 use http_body_util::BodyExt;
@@ -36,12 +37,12 @@ async fn key(key: &str) -> IdempotencyKey {
 async fn make(place: &Place, with: &str, body: &Value, fail: bool) -> Result<(u16, bool, Value), Refused> {
     let call = key(with).await.call("tester", body);
     let response = match call.begin::<Refused>(&place.database, &place.events).await? {
-        Begun::Replay(response) => response,
+        Begun::Replay(stored) => stored.into_response(),
         Begun::Execute(mut execution) => {
             let insert = sqlx::query_scalar::<_, i64>("INSERT INTO effects DEFAULT VALUES RETURNING number");
             let number = insert.fetch_one(execution.tx()).await.unwrap();
             let outcome = if fail { Err(Refused(599)) } else { Ok(json!({"number": number})) };
-            execution.settle(StatusCode::CREATED, outcome).await?
+            execution.settle(StatusCode::CREATED, outcome).await?.into_response()
         }
     };
     let (status, replayed) = (response.status().as_u16(), response.headers().contains_key("idempotency-replayed"));

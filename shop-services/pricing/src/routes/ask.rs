@@ -85,11 +85,11 @@ pub(super) async fn redeem(
 ) -> Outcome {
     let db = &pricing.database;
     let mut execution = match key.call(&caller, &request).begin::<Problem>(db, &pricing.events).await? {
-        Begun::Replay(response) => return Ok(response),
+        Begun::Replay(stored) => return Ok(stored.into_response()),
         Begun::Execute(execution) => execution,
     };
     let outcome = redemption(&pricing, execution.tx(), request).await;
-    execution.settle(StatusCode::OK, outcome).await
+    execution.settle(StatusCode::OK, outcome).await.map(IntoResponse::into_response)
 }
 
 async fn redemption(
