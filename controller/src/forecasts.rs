@@ -1,6 +1,6 @@
 //! The models in use and the forecasts they make: predicted once a minute, read by every decision in between.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,20 +9,21 @@ use presale_cluster::convert::ServiceSpec;
 use presale_crds::{ForecastPeak, ForecastStatus, Quantity};
 use presale_models::score::Scores;
 use presale_models::{LEVELS, PredictRequest, QuantileForecast, Sample, Target};
-use presale_planner::ForecastInput;
+use presale_planner::{ForecastInput, HOLD};
 use presale_prometheus::ServiceKey;
 
 use crate::model_store::Stored;
 use crate::signals::floor;
 
-/// How long a decision stands before the next can act on a longer view: the grid of the history.
-pub(crate) const HOLD: SignedDuration = SignedDuration::from_mins(5);
 /// Row length of the forecast that decisions look at.
 const AHEAD_STEP: SignedDuration = SignedDuration::from_mins(1);
 /// How far decisions look at least: the hour of `next`, and a little more.
 const AHEAD: SignedDuration = SignedDuration::from_mins(70);
 /// Row length of the forecast that is shown.
 const BAND_STEP: SignedDuration = SignedDuration::from_mins(5);
+
+/// Load at each of [`LEVELS`].
+pub(crate) type Expected = [f64; LEVELS.len()];
 
 /// Every service's model.
 #[derive(Debug, Default)]
@@ -41,6 +42,8 @@ struct Trained {
     stored: Stored,
     ahead: Option<Ahead>,
     band: Option<QuantileForecast>,
+    /// The newest two forecasts of single readings, newest first.
+    readings: VecDeque<QuantileForecast>,
     failed: Option<&'static str>,
     /// The newest on disk was damaged: this one is older.
     last_good: bool,
@@ -72,7 +75,7 @@ pub(crate) struct ModelFacts {
 impl Forecasts {
     /// Puts a model to use in place of the one before.
     pub(crate) fn install(&self, key: &ServiceKey, stored: Stored, last_good: bool) {
-        let trained = Trained { stored, ahead: None, band: None, failed: None, last_good };
+        let trained = Trained { stored, ahead: None, band: None, readings: VecDeque::new(), failed: None, last_good };
         self.slots(|slots| slots.insert(key.clone(), Slot::With(Box::new(trained))));
     }
 
@@ -133,6 +136,12 @@ impl Forecasts {
     /// The forecast that was last shown, as it was made.
     pub(crate) fn shown_band(&self, key: &ServiceKey) -> Option<QuantileForecast> {
         self.trained(key, |trained| trained.band.clone()).flatten()
+    }
+
+    /// What was forecast, up to five minutes before, for the load over the `window` that ends now: the same that a live
+    /// reading is the mean of. `None` where nothing was.
+    pub(crate) fn expected(&self, key: &ServiceKey, now: Timestamp, window: SignedDuration) -> Option<Expected> {
+        self.trained(key, |trained| trained.expected(now, window)).flatten()
     }
 
     /// What is known of the model in use.
@@ -209,6 +218,22 @@ impl Trained {
             self.band = self.predict(&PredictRequest { origin, step: BAND_STEP, steps, target: Target::Point });
         }
         self.band.clone()
+    }
+
+    fn expected(&mut self, now: Timestamp, window: SignedDuration) -> Option<Expected> {
+        let middle = now.checked_sub(window / 2).ok()?;
+        let covers = |forecast: &QuantileForecast| forecast.step() == window && forecast.index_of(now).is_some();
+        if !self.readings.front().is_some_and(covers) {
+            let steps = steps(BAND_STEP, window) + 1;
+            let request =
+                PredictRequest { origin: self.origin(now, AHEAD_STEP), step: window, steps, target: Target::Point };
+            let made = self.predict(&request);
+            self.readings.extend(made);
+            self.readings.rotate_right(1);
+            self.readings.truncate(2);
+        }
+        let known = self.readings.iter().filter(|forecast| forecast.step() == window);
+        known.into_iter().find_map(|forecast| forecast.rows().get(forecast.index_of(middle)?).copied())
     }
 
     /// The minute that contains `now`, unless the model has seen it already.

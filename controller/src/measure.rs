@@ -126,12 +126,12 @@ fn ahead(operator: &Operator, key: &ServiceKey, input: &PlanInput) {
         }
         return;
     };
-    let band = operator.forecasts.shown_band(key);
+    let expected = operator.forecasts.expected(key, input.now, operator.config.prometheus.rate_window);
     for (level, label) in SHOWN {
         let now = maximum.index_of(input.now).and_then(|row| maximum.value(row, level));
         level_gauge(&metrics.forecast_ahead_load, key, label, now);
-        let expected = band.as_ref().and_then(|band| band.value(band.index_of(input.now)?, level));
-        level_gauge(&metrics.forecast_load, key, label, expected);
+        let value = expected.zip(LEVELS.iter().position(|l| *l == level)).map(|(row, at)| row[at]);
+        level_gauge(&metrics.forecast_load, key, label, value);
     }
     metrics.forecast_trusted.get_or_create(&labels(key)).set(i64::from(*trusted));
     if let Some(facts) = operator.forecasts.facts(key) {

@@ -10,13 +10,13 @@ use presale_cluster::convert::ServiceSpec;
 use presale_crds::ShopService;
 use presale_metrics::{ServiceLabels, Timer, TrainingLabels};
 use presale_models::{EventWindow, ForecastError, Sample, Series, ServiceModel, ServiceModelConfig};
+use presale_planner::HOLD;
 use presale_prometheus::{Measure, Prometheus, QueryError, ServiceKey, ServiceQuery};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::unsigned;
-use crate::forecasts::HOLD;
 use crate::model_store::{Found, ModelStore, Stored};
 use crate::operator::{Operator, key_of};
 use crate::signals::floor;

@@ -44,6 +44,7 @@ impl Ask {
                 last_long: or(p.last_long),
                 shape: if p.shape.is_finite() { p.shape } else { 0.0 },
                 spread: if p.spread.is_finite() { p.spread } else { 1.0 },
+                lift: p.lift,
             }
         };
         let cycle_level = if cycle_level.is_finite() { cycle_level } else { slow };
@@ -93,7 +94,7 @@ pub(crate) fn width(ask: &Ask, width: Width) -> f64 {
 
 /// The answers of all experts.
 pub(crate) fn points(ask: &Ask, nowcast: &[f64], regression: &[f64]) -> [f64; EXPERTS] {
-    [
+    let points = [
         level::fast(ask),
         level::slow(ask),
         seasonal_naive::short(ask),
@@ -102,5 +103,6 @@ pub(crate) fn points(ask: &Ask, nowcast: &[f64], regression: &[f64]) -> [f64; EX
         regression::point(ask, nowcast, &profile::nowcast_features(ask)),
         shape::point(ask),
         regression::point(ask, regression, &regression::features(ask)),
-    ]
+    ];
+    points.map(|z| z + ask.there.lift)
 }

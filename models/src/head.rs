@@ -106,7 +106,7 @@ impl Lesson<'_> {
         let target = t + horizon - 1;
         let span = self.there.get(target..(target + window).min(self.there.len())).unwrap_or_default();
         let highest = span.iter().copied().fold(None, |best: Option<Profile>, p| match best {
-            Some(b) if b.blend >= p.blend || p.blend.is_nan() => Some(b),
+            Some(b) if b.usual() >= p.usual() || p.blend.is_nan() => Some(b),
             _ => Some(p),
         });
         let here = t.checked_sub(1).and_then(|i| self.here.get(i)).copied().unwrap_or(Profile::NONE);
@@ -160,7 +160,7 @@ impl Head {
             && let Some(quantiles) = bank.quantiles(ask)
         {
             for j in 0..Q {
-                row[j] += f64::from(weights[j]) * quantiles[j];
+                row[j] += f64::from(weights[j]) * (quantiles[j] + ask.there.lift);
                 weight[j] += f64::from(weights[j]);
             }
         }
@@ -169,7 +169,9 @@ impl Head {
 
     /// What the seasonal naive would say: last week, else last day, with its own residual quantiles.
     pub(crate) fn naive(&self, ask: &Ask) -> [f64; Q] {
-        std::array::from_fn(|j| (ask.there.last_long + f64::from(self.naive[j])).clamp(0.0, f64::from(self.highest)))
+        std::array::from_fn(|j| {
+            (ask.there.last_long + ask.there.lift + f64::from(self.naive[j])).clamp(0.0, f64::from(self.highest))
+        })
     }
 
     /// Highest value that a quantile may take.
@@ -255,7 +257,9 @@ impl<'a> Replay<'a> {
         let mut narrow = Rows::default();
         let errors: Vec<f64> = known
             .iter()
-            .map(|(_, ask, y)| (y - regression::point(ask, &self.nowcast, &profile::nowcast_features(ask))).abs())
+            .map(|(_, ask, y)| {
+                (y - ask.there.lift - regression::point(ask, &self.nowcast, &profile::nowcast_features(ask))).abs()
+            })
             .collect();
         let typical = errors.iter().sum::<f64>() / errors.len() as f64 + 1e-9;
         let every = known.len().div_ceil(FIT_ROWS);
@@ -265,7 +269,7 @@ impl<'a> Replay<'a> {
             wide.x.extend(regression::features(ask));
             narrow.x.extend(profile::nowcast_features(ask));
             for rows in [&mut wide, &mut narrow] {
-                rows.y.push(y - ask.there.blend);
+                rows.y.push(y - ask.there.usual());
                 rows.w.push(weight);
             }
         }
@@ -300,7 +304,8 @@ impl<'a> Replay<'a> {
                     r.quantiles().map(|q| (x + width * q).clamp(0.0, self.highest))
                 })
                 .collect();
-            rows.push(self.bank.quantiles(ask).unwrap_or(rows[0]));
+            let alike = self.bank.quantiles(ask).map(|quantiles| quantiles.map(|z| z + ask.there.lift));
+            rows.push(alike.unwrap_or(rows[0]));
             let mixed = mix(&rows, &self.weights);
             let mut last = mixed;
             self.conformal.apply(&mut last);
@@ -333,7 +338,7 @@ impl<'a> Replay<'a> {
             }
             self.outcomes += 1;
             if self.outcomes.is_multiple_of(ORIGINS / analog::MOST) {
-                self.bank.add(&done.ask, done.actual);
+                self.bank.add(&done.ask, done.actual - done.ask.there.lift);
             }
         }
         if self.outcomes > before {

@@ -21,6 +21,8 @@ pub(crate) struct Ladder {
     pub(crate) end: i64,
     /// Steps whose maximum is the target.
     pub(crate) window: usize,
+    /// Whether the steps are minutes of a coarser grid.
+    pub(crate) fine: bool,
     /// Fitted horizons, ascending.
     pub(crate) heads: Vec<Head>,
     /// The present.
@@ -41,8 +43,7 @@ impl Ladder {
 
     /// Takes in one step (NaN = missing).
     pub(crate) fn observe(&mut self, z: f64, outlook: &Outlook) {
-        let profile = outlook.at(self.end + self.step / 2).blend;
-        self.state.observe(z, profile);
+        self.state.observe(z, &self.usual(outlook, self.end + self.step / 2));
         if z.is_finite() && self.cycle > 0 && self.cycle_level.is_finite() {
             self.cycle_level += (z - self.cycle_level) / self.cycle as f64;
         }
@@ -76,9 +77,14 @@ impl Ladder {
         let step = self.step as f64;
         #[expect(clippy::cast_possible_truncation, reason = "seconds within a few weeks")]
         let middle = |i: usize| self.end + ((horizon - 0.5 + i as f64) * step) as i64;
-        let highest =
-            (0..self.window.max(1)).map(|i| outlook.at(middle(i))).reduce(|a, b| if b.blend > a.blend { b } else { a });
-        let here = outlook.at(self.end - self.step / 2);
+        let highest = (0..self.window.max(1))
+            .map(|i| self.usual(outlook, middle(i)))
+            .reduce(|a, b| if b.usual() > a.usual() { b } else { a });
+        let here = self.usual(outlook, self.end - self.step / 2);
         Ask::new(self.state, here, highest.unwrap_or(Profile::NONE), self.cycle_level)
+    }
+
+    fn usual(&self, outlook: &Outlook, second: i64) -> Profile {
+        if self.fine { outlook.minute(second) } else { outlook.at(second) }
     }
 }

@@ -5,28 +5,71 @@ use serde::{Deserialize, Serialize};
 use crate::season::Profile;
 
 const COLUMNS: usize = 7;
+/// Parts of a unit of log space in which details are kept.
+const GRAIN: f64 = 1000.0;
 
-/// Profiles of consecutive steps from `start` on.
+/// Profiles of consecutive rows from `start` on: smooth ones in wide rows, and for every step of the grid how far the usual
+/// load lies from the smooth one there, and for every minute of the next day how far it lies from its step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Outlook {
     start: i64,
     step: i64,
     rows: Vec<[f32; COLUMNS]>,
+    detail_step: i64,
+    details: Vec<i16>,
+    minutes_start: i64,
+    minutes: Vec<i16>,
 }
 
 impl Outlook {
-    /// Tabulates; row `i` belongs to `[start + i·step, start + (i+1)·step)`, seconds since the epoch.
+    /// Tabulates smooth profiles; row `i` belongs to `[start + i·step, start + (i+1)·step)`, seconds since the epoch.
     pub(crate) fn new(start: i64, step: i64, profiles: impl Iterator<Item = Profile>) -> Self {
         let narrow = |p: Profile| {
             #[expect(clippy::cast_possible_truncation, reason = "a profile needs no eighth digit")]
             let row = [p.blend, p.short, p.long, p.last_short, p.last_long, p.shape, p.spread].map(|v| v as f32);
             row
         };
-        Self { start, step: step.max(1), rows: profiles.map(narrow).collect() }
+        let rows = profiles.map(narrow).collect();
+        let step = step.max(1);
+        Self { start, step, rows, detail_step: step, details: Vec::new(), minutes_start: start, minutes: Vec::new() }
     }
 
-    /// Profile around a time, linear between the middles of the rows; unknown outside of the table.
+    /// Adds the usual load of every `step` seconds from the start on, NaN where it is not known.
+    pub(crate) fn detailed(mut self, step: i64, usual: impl Iterator<Item = f64>) -> Self {
+        self.detail_step = step.max(1);
+        let middles = (0..).map(|i| self.start + self.detail_step * i + self.detail_step / 2);
+        self.details = usual.zip(middles).map(|(usual, middle)| grains(usual - self.smooth(middle).blend)).collect();
+        self
+    }
+
+    /// Profile around a time; unknown outside of the table.
     pub(crate) fn at(&self, second: i64) -> Profile {
+        let index = usize::try_from((second - self.start).div_euclid(self.detail_step)).ok();
+        let detail = index.and_then(|index| self.details.get(index)).map_or(0.0, |grains| f64::from(*grains) / GRAIN);
+        Profile { lift: detail, ..self.smooth(second) }
+    }
+
+    /// Adds what recurs within the steps, by the minute from `start` on.
+    pub(crate) fn minutely(mut self, start: i64, distances: impl Iterator<Item = f64>) -> Self {
+        self.minutes_start = start;
+        self.minutes = distances.map(grains).collect();
+        self
+    }
+
+    /// Profile of one minute.
+    pub(crate) fn minute(&self, second: i64) -> Profile {
+        let here = self.at(second);
+        Profile { lift: here.lift + self.within(second), ..here }
+    }
+
+    /// How far the minute around a time usually lies from the mean of its step.
+    pub(crate) fn within(&self, second: i64) -> f64 {
+        let index = usize::try_from((second - self.minutes_start).div_euclid(60)).ok();
+        index.and_then(|index| self.minutes.get(index)).map_or(0.0, |grains| f64::from(*grains) / GRAIN)
+    }
+
+    /// The smooth profile, linear between the middles of the rows.
+    fn smooth(&self, second: i64) -> Profile {
         let position = (second - self.start) as f64 / self.step as f64 - 0.5;
         if self.rows.is_empty() || position < -1.0 || position > self.rows.len() as f64 {
             return Profile::NONE;
@@ -46,8 +89,16 @@ impl Outlook {
             last_long: value(4),
             shape: value(5),
             spread: value(6),
+            lift: 0.0,
         }
     }
+}
+
+fn grains(distance: f64) -> i16 {
+    let most = f64::from(i16::MAX);
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to the range of i16; NaN becomes 0")]
+    let grains = (distance * GRAIN).round().clamp(-most, most) as i16;
+    grains
 }
 
 #[cfg(test)]
@@ -56,10 +107,38 @@ mod tests {
 
     #[test]
     fn between_two_rows_lies_their_mean_and_beyond_the_table_nothing() {
-        let of = |v: f64| Profile { blend: v, short: v, long: v, last_short: v, last_long: v, shape: v, spread: v };
+        let of = |v: f64| Profile {
+            blend: v,
+            short: v,
+            long: v,
+            last_short: v,
+            last_long: v,
+            shape: v,
+            spread: v,
+            lift: 0.0,
+        };
         let outlook = Outlook::new(1_000, 100, [of(1.0), of(3.0)].into_iter());
         assert!((outlook.at(1_050).blend - 1.0).abs() < 1e-6);
         assert!((outlook.at(1_100).blend - 2.0).abs() < 1e-6);
         assert!(outlook.at(2_000).blend.is_nan());
+    }
+
+    #[test]
+    fn a_step_of_the_grid_stays_a_step_between_smooth_rows() {
+        let of = |v: f64| Profile {
+            blend: v,
+            short: v,
+            long: v,
+            last_short: v,
+            last_long: v,
+            shape: v,
+            spread: 1.0,
+            lift: 0.0,
+        };
+        let usual = [1.0, 1.0, 1.0, 3.0, 1.0, f64::NAN];
+        let outlook = Outlook::new(0, 900, [of(1.0), of(1.0)].into_iter()).detailed(300, usual.into_iter());
+        let at = |second| outlook.at(second).usual();
+        assert!((at(899) - 1.0).abs() < 1e-3 && (at(900) - 3.0).abs() < 1e-3 && (at(1_199) - 3.0).abs() < 1e-3);
+        assert!((at(1_200) - 1.0).abs() < 1e-3 && (at(1_500) - 1.0).abs() < 1e-3, "unknown details are none");
     }
 }

@@ -1,6 +1,7 @@
 //! Seasons by data, not by assumption: which cycles the past shows, and the causal profile that follows from them.
 
 use crate::calendar::Calendar;
+use crate::detail::{Detail, Seen};
 use crate::grid::Grid;
 
 const DAY: i64 = 86_400;
@@ -38,6 +39,8 @@ pub(crate) struct Profile {
     pub(crate) shape: f64,
     /// How far the load usually lies from its profile at this time of the cycle, over how far it lies on the whole.
     pub(crate) spread: f64,
+    /// What recurs here too sharply for the smooth values above, to be added to whatever is forecast from them.
+    pub(crate) lift: f64,
 }
 
 impl Profile {
@@ -50,7 +53,13 @@ impl Profile {
         last_long: f64::NAN,
         shape: f64::NAN,
         spread: f64::NAN,
+        lift: 0.0,
     };
+
+    /// The usual load here.
+    pub(crate) fn usual(&self) -> f64 {
+        self.blend + self.lift
+    }
 }
 
 impl Season {
@@ -76,6 +85,7 @@ pub(crate) struct Guide {
     season: Season,
     step: i64,
     smoothed: Vec<f64>,
+    detail: Detail,
     level: Vec<f64>,
     distance: Vec<f64>,
     mean_distance: f64,
@@ -90,7 +100,9 @@ impl Guide {
         let raw: Vec<f64> = (0..grid.len()).map(value).collect();
         let smoothed = moving_mean(&raw, season.smooth, season.smooth);
         let level = moving_mean(&raw, season.short.saturating_sub(1), 0);
-        Self { season, step: grid.step, smoothed, level, distance: Vec::new(), mean_distance: 1.0, long_share: 0.5 }
+        let detail = Detail::new(&raw, &smoothed, season.short);
+        let (distance, mean_distance, long_share) = (Vec::new(), 1.0, 0.5);
+        Self { season, step: grid.step, smoothed, detail, level, distance, mean_distance, long_share }
     }
 
     /// Trailing mean level of a short cycle, per step.
@@ -116,7 +128,7 @@ impl Guide {
 
     /// Learns how far the load lies from its profile over the cycle.
     pub(crate) fn learn_spread(&mut self, grid: &Grid, here: &[Profile]) {
-        let distances: Vec<f64> = grid.z.iter().zip(here).map(|(z, p)| (z - p.blend).abs()).collect();
+        let distances: Vec<f64> = grid.z.iter().zip(here).map(|(z, p)| (z - p.usual()).abs()).collect();
         let half = (self.season.short / 48).max(1);
         self.distance = moving_mean(&distances, half, half);
         let mut mean = Mean::default();
@@ -124,12 +136,13 @@ impl Guide {
         self.mean_distance = mean.get().max(1e-9);
     }
 
-    /// Profile of a step that lies at most `reach` steps beyond what is known.
+    /// Profile of a step, from `first` short cycles before it on.
     pub(crate) fn profile(&self, target: usize, first: usize, calendar: &Calendar) -> Profile {
         if self.season.short == 0 {
             return Profile::NONE;
         }
         let (mut short, mut shape, mut spread) = (Mean::default(), Mean::default(), Mean::default());
+        let mut seen = Seen::default();
         let mut last_short = f64::NAN;
         for cycle in first..first + SHORT_CYCLES {
             let Some(at) = self.source(target, cycle * self.season.short, calendar) else { break };
@@ -137,6 +150,7 @@ impl Guide {
             if z.is_finite() && (!self.season.local || calendar.is_off(at) == calendar.is_off(target)) {
                 last_short = if last_short.is_finite() { last_short } else { z };
                 short.add(z, 1.0);
+                seen.add(self.detail.at(at));
                 if self.level[at].is_finite() {
                     shape.add(z - self.level[at], 1.0);
                 }
@@ -145,7 +159,9 @@ impl Guide {
                 }
             }
         }
-        let (long, last_long) = self.long_cycles(target, first * self.season.short, calendar);
+        let detail = self.detail.sure(&seen, 0.0);
+        let (long, last_long, seen) = self.long_cycles(target, first * self.season.short, calendar);
+        let detail = self.detail.sure(&seen, detail);
         let (short, long) = (short.get(), if long.is_finite() { long } else { short.get() });
         let short = if short.is_finite() { short } else { long };
         Profile {
@@ -156,13 +172,14 @@ impl Guide {
             last_long: if last_long.is_finite() { last_long } else { long },
             shape: shape.get(),
             spread: ((spread.get() + 0.1 * self.mean_distance) / (1.1 * self.mean_distance)).clamp(0.1, 5.0),
+            lift: detail,
         }
     }
 
-    fn long_cycles(&self, target: usize, nearest: usize, calendar: &Calendar) -> (f64, f64) {
-        let (mut mean, mut last) = (Mean::default(), f64::NAN);
+    fn long_cycles(&self, target: usize, nearest: usize, calendar: &Calendar) -> (f64, f64, Seen) {
+        let (mut mean, mut last, mut seen) = (Mean::default(), f64::NAN, Seen::default());
         if self.season.long == 0 {
-            return (f64::NAN, f64::NAN);
+            return (f64::NAN, f64::NAN, seen);
         }
         let sunday = if self.season.local && calendar.is_off(target) {
             calendar.days_since_sunday(target) * self.season.short
@@ -180,12 +197,13 @@ impl Guide {
             if z.is_finite() && alike {
                 last = if last.is_finite() { last } else { z };
                 mean.add(z, 1.0);
+                seen.add(self.detail.at(at));
             }
             if mean.count() >= LONG_CYCLES {
                 break;
             }
         }
-        (mean.get(), last)
+        (mean.get(), last, seen)
     }
 
     fn source(&self, target: usize, lag: usize, calendar: &Calendar) -> Option<usize> {

@@ -10,9 +10,9 @@ use crate::grid::{Grid, exp, log};
 use crate::ladder::Ladder;
 use crate::live::Live;
 use crate::outlook::Outlook;
-use crate::peak::Peak;
 use crate::score::Scores;
 use crate::training::Past;
+use crate::within::Within;
 use crate::{ForecastError, LEVELS, PredictRequest, QuantileForecast, Sample, Series, Target};
 
 const DAY: i64 = 86_400;
@@ -64,7 +64,7 @@ pub struct ServiceModel {
     coarse: Ladder,
     fine: Option<Ladder>,
     outlook: Outlook,
-    peak: Peak,
+    within: Within,
     effects: Effects,
     live: Live,
 }
@@ -105,9 +105,12 @@ impl ServiceModel {
             let image = |row: [f64; LEVELS.len()]| row.map(|z| exp(z, scale));
             live.trust.score(exp(trial.actual, scale), &image(trial.row), &image(trial.naive));
         }
-        let (outlook, peak) = (past.outlook(), Peak::learn(&past.grid, &minutes));
+        let (mut outlook, within) = (past.outlook(), Within::learn(&past.grid, &minutes));
+        if let Some(fine) = &fine {
+            outlook = outlook.minutely(fine.end, past.within_steps(&minutes).into_iter());
+        }
         let effects = Effects::learn(&past, events);
-        Ok(Self { config: config.clone(), scale, coarse, fine, outlook, peak, effects, live })
+        Ok(Self { config: config.clone(), scale, coarse, fine, outlook, within, effects, live })
     }
 
     /// Takes in one live minute that starts at `at`. [`Sample::Missing`] and [`Sample::Censored`] freeze everything that is
@@ -204,6 +207,11 @@ impl ServiceModel {
             let one = self.coarse.row(horizon, &self.outlook);
             row.iter_mut().zip(one).for_each(|(sum, z)| *sum += z / parts as f64);
         }
+        if to - from < step {
+            let beside = self.outlook.within(from.midpoint(to));
+            row.iter_mut().for_each(|z| *z += beside);
+            self.within.widen(&mut row, (to - from) as f64, step as f64);
+        }
         self.live.adjust(&mut row, self.effects.shift(from, to, self.coarse.end));
         row
     }
@@ -224,7 +232,7 @@ impl ServiceModel {
         let last = (from + hold - 1 - self.coarse.end).div_euclid(step) + 1;
         let rows = (first..=last.min(first + 48)).map(|h| self.coarse.row(h.max(1) as f64, &self.outlook));
         let mut row = rows.reduce(|a, b| std::array::from_fn(|j| a[j].max(b[j]))).unwrap_or_default();
-        self.peak.raise(&mut row);
+        self.within.raise(&mut row);
         self.live.adjust(&mut row, shift);
         row
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::season::Profile;
+
 /// Half lives in steps of the decaying means.
 const HALF_LIVES: [f64; SCALES] = [0.5, 2.0, 6.0, 24.0, 96.0];
 /// Number of decaying means.
@@ -28,8 +30,9 @@ impl State {
     pub(crate) const START: Self =
         Self { level: [0.0; SCALES], residual: [0.0; SCALES], volatility: 0.0, usual_volatility: 0.0, count: 0 };
 
-    /// Takes in one step; a missing one (NaN) changes nothing.
-    pub(crate) fn observe(&mut self, z: f64, profile: f64) {
+    /// Takes in one step; a missing one (NaN) changes nothing. What recurs sharply is not of the present's making.
+    pub(crate) fn observe(&mut self, z: f64, profile: &Profile) {
+        let (z, profile) = (z - profile.lift, profile.blend);
         if !z.is_finite() {
             return;
         }
@@ -69,12 +72,12 @@ fn rate(half_life: f64) -> f64 {
 }
 
 /// States at every origin `0..=z.len()`: entry `t` has seen the steps before `t`.
-pub(crate) fn states(z: &[f64], profile: impl Fn(usize) -> f64) -> Vec<State> {
+pub(crate) fn states(z: &[f64], profiles: &[Profile]) -> Vec<State> {
     let mut state = State::START;
     let mut all = Vec::with_capacity(z.len() + 1);
     all.push(state);
-    for (i, value) in z.iter().enumerate() {
-        state.observe(*value, profile(i));
+    for (value, profile) in z.iter().zip(profiles) {
+        state.observe(*value, profile);
         all.push(state);
     }
     all
@@ -88,10 +91,10 @@ mod tests {
     fn a_gap_freezes_the_state() {
         let mut state = State::START;
         for z in [1.0, 2.0, 3.0] {
-            state.observe(z, f64::NAN);
+            state.observe(z, &Profile::NONE);
         }
         let before = state;
-        state.observe(f64::NAN, 1.0);
+        state.observe(f64::NAN, &Profile::NONE);
         assert_eq!(state, before);
         assert!(state.level[0] > state.level[4]);
     }

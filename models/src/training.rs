@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::calendar::Calendar;
+use crate::detail::{Detail, Seen};
 use crate::grid::Grid;
 use crate::head::{Head, Lesson, Trial};
 use crate::holidays::Holidays;
@@ -16,6 +17,9 @@ use crate::state::states;
 const RUNGS: [usize; 15] = [1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 60, 96, 144, 216, 288];
 /// Trials of horizons up to this many steps enter the scores.
 const SCORED: usize = 12;
+/// Days whose minutes say how the coming day's lie within their steps.
+const MINUTE_DAYS: usize = 2;
+const DAY: i64 = 86_400;
 /// Width of a row of the outlook where the grid is finer, in seconds.
 const OUTLOOK_STEP: i64 = 900;
 
@@ -51,12 +55,12 @@ impl Past {
     /// Distances from the usual of the steps inside `[from, to)`, seconds since the epoch.
     pub(crate) fn residuals(&self, from: i64, to: i64) -> Vec<f64> {
         let index = |second: i64| usize::try_from(self.grid.index_of(second)).unwrap_or(0).min(self.grid.len());
-        (index(from)..index(to)).map(|i| self.grid.z[i] - self.here[i].blend).filter(|r| r.is_finite()).collect()
+        (index(from)..index(to)).map(|i| self.grid.z[i] - self.here[i].usual()).filter(|r| r.is_finite()).collect()
     }
 
     /// Fits every rung; the trials are in time order.
     pub(crate) fn fit(&self) -> (Ladder, Vec<Trial>) {
-        let all = states(&self.grid.z, |i| self.here[i].blend);
+        let all = states(&self.grid.z, &self.here);
         let mut levels = vec![f64::NAN];
         levels.extend_from_slice(self.guide.levels());
         let first = (2 * self.season.short).min(self.grid.len() / 3).max(8);
@@ -93,6 +97,7 @@ impl Past {
             step: self.grid.step,
             end: self.grid.second_of(self.grid.len()),
             window: 1,
+            fine: false,
             heads,
             state: all[all.len() - 1],
             cycle_level: levels[levels.len() - 1],
@@ -108,12 +113,14 @@ impl Past {
         let group = usize::try_from(OUTLOOK_STEP / self.grid.step).unwrap_or(1).clamp(1, 3);
         let before = group;
         let rows = (2 * self.reach + before) / group;
-        let profiles = (0..rows).map(|row| {
-            let target = (n + row * group + group / 2).saturating_sub(before);
+        let profile = |target: usize| {
             self.guide.profile(target, self.season.first_cycle((target + 1).saturating_sub(n)), &self.calendar)
-        });
+        };
+        let smooth = (0..rows).map(|row| profile((n + row * group + group / 2).saturating_sub(before)));
+        let first = n.saturating_sub(before);
+        let usual = (first..first + rows * group).map(|target| profile(target).usual());
         let width = self.grid.step * i64::try_from(group).unwrap_or(1);
-        Outlook::new(self.grid.second_of(n.saturating_sub(before)), width, profiles)
+        Outlook::new(self.grid.second_of(first), width, smooth).detailed(self.grid.step, usual)
     }
 
     /// Fits the minutes: direct horizons `rungs` (in steps of `fine`) for the maximum over `window` steps.
@@ -122,7 +129,7 @@ impl Past {
         let outlook = self.past_outlook(fine);
         let profiles: Vec<Profile> =
             (0..fine.len() + reach).map(|i| outlook.at(fine.second_of(i) + fine.step / 2)).collect();
-        let all = states(&fine.z, |i| profiles[i].blend);
+        let all = states(&fine.z, &profiles);
         let levels: Vec<f64> = (0..=fine.len())
             .map(|t| {
                 let at = usize::try_from(self.grid.index_of(fine.second_of(t)) - 1).unwrap_or(0);
@@ -150,6 +157,7 @@ impl Past {
             step: fine.step,
             end: fine.second_of(fine.len()),
             window,
+            fine: true,
             heads,
             state: all[all.len() - 1],
             cycle_level: levels[levels.len() - 1],
@@ -159,15 +167,32 @@ impl Past {
         (ladder, trials)
     }
 
+    /// How far the minutes of the coming day will lie from their steps, as they did on the days before.
+    pub(crate) fn within_steps(&self, fine: &Grid) -> Vec<f64> {
+        let day = usize::try_from(DAY / fine.step.max(1)).unwrap_or(0);
+        let outlook = self.past_outlook(fine);
+        let steps: Vec<f64> = (0..fine.len()).map(|i| outlook.at(fine.second_of(i) + fine.step / 2).usual()).collect();
+        let detail = Detail::new(&fine.z, &steps, day);
+        let seen = |minute: usize| {
+            let mut seen = Seen::default();
+            (1..=MINUTE_DAYS).filter_map(|days| (fine.len() + minute).checked_sub(days * day)).for_each(|at| {
+                seen.add(detail.at(at));
+            });
+            seen
+        };
+        (0..day).map(|minute| detail.sure(&seen(minute), 0.0)).collect()
+    }
+
     /// The usual load over the time of a fine grid and a cycle beyond, one step ahead each.
     fn past_outlook(&self, fine: &Grid) -> Outlook {
         let from = usize::try_from(self.grid.index_of(fine.start) - 1).unwrap_or(0);
         let to = self.grid.len() + self.season.short.saturating_sub(self.season.smooth + 1).min(self.reach);
-        let profiles = (from..to.max(from)).map(|i| {
-            self.here.get(i).copied().unwrap_or_else(|| {
-                self.guide.profile(i, self.season.first_cycle(i + 1 - self.grid.len()), &self.calendar)
-            })
-        });
-        Outlook::new(self.grid.second_of(from), self.grid.step, profiles)
+        let profile = |i: usize| {
+            self.guide.profile(i, self.season.first_cycle((i + 1).saturating_sub(self.grid.len())), &self.calendar)
+        };
+        let profiles: Vec<Profile> = (from..to.max(from)).map(profile).collect();
+        let usual = profiles.iter().map(Profile::usual);
+        Outlook::new(self.grid.second_of(from), self.grid.step, profiles.iter().copied())
+            .detailed(self.grid.step, usual)
     }
 }

@@ -8,8 +8,8 @@ use presale_models::{
     Target,
 };
 use presale_planner::{
-    Behavior, ForecastInput, Memory, Mode, PlanInput, Policy as PlanPolicy, PromotionFloor, ReplicaCounts, Saturation,
-    Select, Trust, decide,
+    Behavior, ForecastInput, HOLD, Memory, Mode, PlanInput, Policy as PlanPolicy, PromotionFloor, ReplicaCounts,
+    Saturation, Select, Trust, decide,
 };
 
 use crate::policy::{Past, Policy, Scrape, Sight};
@@ -103,7 +103,7 @@ impl Presale {
             time_zone: self.spec.time_zone.clone(),
             country: None,
             lead_time: self.spec.lead,
-            hold: SignedDuration::from_mins(5),
+            hold: HOLD,
             seed: self.spec.seed,
         };
         let (Some(history), Some(recent)) = (history(sight.past), self.recent(MINUTES)) else { return };
@@ -141,7 +141,7 @@ impl Presale {
             origin: now,
             step: SignedDuration::from_mins(1),
             steps: usize::try_from(2 * lead.as_secs() / 60 + 2).unwrap_or(8),
-            target: Target::Maximum { lead_time: lead, hold: SignedDuration::from_mins(5) },
+            target: Target::Maximum { lead_time: lead, hold: HOLD },
         };
         self.forecast = self.model.as_ref().and_then(|m| m.predict(&request).ok());
     }

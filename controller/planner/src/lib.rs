@@ -23,6 +23,6 @@ pub use decision::{Clamp, Decision, InputState, NextChange};
 pub use health::{HealthInput, HealthPolicy, Remediation, remediate};
 pub use input::{ForecastInput, HandScaled, PlanInput, Recommendation, ReplicaChange, ReplicaCounts, Saturation};
 pub use memory::Memory;
-pub use policy::{Behavior, Mode, Policy, Select, StepLimit, Trust};
+pub use policy::{Behavior, HOLD, Mode, Policy, Select, StepLimit, Trust};
 pub use promotion::{PromotionFloor, PromotionPlan, PromotionSpec, plan_promotion};
 pub use reason::{Outcome, Reason};

@@ -4,6 +4,11 @@ use jiff::SignedDuration;
 use presale_models::Level;
 use serde::{Deserialize, Serialize};
 
+/// How long a decision stands before the next one acts: over [now + lead time, now + lead time + hold) it must suffice.
+/// Longer covers a rise that comes earlier than usual, shorter costs less. Against 5 min, 2 min saved 0.5 to 2 % of the
+/// replica-hours on recorded traffic, at 0.01 % instead of 0.004 % of the requests unserved.
+pub const HOLD: SignedDuration = SignedDuration::from_mins(2);
+
 /// Scaling policy of one service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
