@@ -50,11 +50,7 @@ pub(super) async fn authorize(
     (status = 403, description = "Only orders may look", content_type = "application/problem+json"),
     (status = 404, description = "No such payment", content_type = "application/problem+json"),
 ))]
-pub(super) async fn get_payment(
-    State(paying): State<Paying>,
-    _caller: OrdersOnly,
-    Path(id): Path<Uuid>,
-) -> Outcome {
+pub(super) async fn get_payment(State(paying): State<Paying>, _caller: OrdersOnly, Path(id): Path<Uuid>) -> Outcome {
     Ok(Json(read::payment(&paying.database, id).await?).into_response())
 }
 

@@ -73,15 +73,16 @@ pub(crate) async fn start(flags: &[&str]) -> anyhow::Result<Payments> {
             "--request-timeout=60s",
             "--database-acquire-timeout=60s",
             "--drain-delay=0s",
-            "--psp-retry-delay=100ms",
             "--service-token=orders=orders-token,cart=cart-token",
         ]
         .iter()
         .chain(flags)
         .map(|flag| (*flag).to_owned()),
     );
-    if !flags.iter().any(|flag| flag.starts_with("--psp-timeout")) {
-        args.push("--psp-timeout=1s".to_owned());
+    for (name, value) in [("--psp-timeout", "1s"), ("--psp-retry-delay", "100ms")] {
+        if !flags.iter().any(|flag| flag.starts_with(name)) {
+            args.push(format!("{name}={value}"));
+        }
     }
     let serve = Flags::try_parse_from(args)?.serve;
     let world = World {

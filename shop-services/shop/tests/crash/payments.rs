@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use test_kit::Client;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::place::{Place, free_address, until};
@@ -53,12 +53,13 @@ async fn pay(place: &Place, number: u32) {
     becomes(place, &path, "captured").await;
 }
 
+/// Waits for up to two minutes.
 async fn becomes(place: &Place, path: &str, state: &str) {
-    let headers = [("authorization", "Bearer orders-token")];
-    until(state, async || {
-        place.client.send("GET", path, &headers, None).await.is_ok_and(|answer| answer.json()["state"] == state)
-    })
-    .await;
+    let (since, headers) = (Instant::now(), [("authorization", "Bearer orders-token")]);
+    while !place.client.send("GET", path, &headers, None).await.is_ok_and(|answer| answer.json()["state"] == state) {
+        assert!(since.elapsed() < Duration::from_mins(2), "{path} is not {state}");
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]
