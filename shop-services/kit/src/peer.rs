@@ -58,8 +58,7 @@ impl Peer {
     /// # Errors
     /// Where no client can be made.
     pub fn new(name: &'static str, base: &str, timeout: Duration, metrics: Calls) -> Result<Self, PeerError> {
-        // One TLS provider per process; an error only says that it is there already.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        install_tls_provider();
         // Redirects are not followed: nobody but the configured address is spoken to.
         let http = reqwest::Client::builder().timeout(timeout).no_proxy().redirect(reqwest::redirect::Policy::none());
         let http = http.build().map_err(|source| PeerError::Client { peer: name, source })?;
@@ -112,4 +111,10 @@ impl Peer {
         }
         Ok((response.status(), read))
     }
+}
+
+/// Names the one TLS provider of the process, without which no HTTP client can be built; a second call changes nothing.
+pub(crate) fn install_tls_provider() {
+    // An error only says that it is there already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }

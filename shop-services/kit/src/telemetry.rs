@@ -17,6 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::TelemetryConfig;
+use crate::peer;
 
 /// Logs and traces of a running process; stop it last, so that the last spans are sent.
 #[derive(Debug)]
@@ -86,6 +87,7 @@ impl Telemetry {
 fn provider(service: &'static str, endpoint: Option<&str>) -> Result<SdkTracerProvider, TelemetryError> {
     let builder = SdkTracerProvider::builder().with_resource(Resource::builder().with_service_name(service).build());
     let Some(endpoint) = endpoint else { return Ok(builder.build()) };
+    peer::install_tls_provider();
     let url = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
