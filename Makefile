@@ -17,10 +17,16 @@ test: packages tools-test ## Everything that needs no node: unit, property, real
 	cargo test --workspace
 
 .PHONY: check
-check: ## Format, clippy, licences
+check: ## Format, clippy, licences and sources of what we depend on
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: cargo install cargo-deny --locked"; exit 1; fi
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is not installed: cargo install cargo-deny --locked"; exit 1; }
+	cargo deny --offline check licenses bans sources
+
+.PHONY: advisories
+advisories: ## Known vulnerabilities of what we depend on; fetches RustSec's database from github.com
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is not installed: cargo install cargo-deny --locked"; exit 1; }
+	cargo deny check advisories
 
 .PHONY: generate
 generate: ## Rewrite every generated file (CRDs, dashboards, rules) from its source

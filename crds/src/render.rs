@@ -62,7 +62,7 @@ fn to_yaml(kind: &'static str, crd: CustomResourceDefinition) -> Result<String, 
 }
 
 /// Adapts schemas to what the API server and `kubectl explain` expect. Kubernetes knows signed formats only and warns of
-/// others (`minimum` already says that nothing is negative); explain breaks lines itself.
+/// others (`minimum` already says that nothing is negative); explain breaks lines itself, and reads no Markdown.
 fn adapt(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -70,12 +70,31 @@ fn adapt(value: &mut Value) {
                 match (key.as_str(), value.as_str()) {
                     ("format", Some("uint8" | "uint16" | "uint32")) => *value = "int32".into(),
                     ("format", Some("uint64" | "uint")) => *value = "int64".into(),
-                    ("description", Some(text)) => *value = text.replace('\n', " ").into(),
+                    ("description", Some(text)) => *value = plain(text).into(),
                     _ => adapt(value),
                 }
             }
         }
         Value::Array(items) => items.iter_mut().for_each(adapt),
         _ => {}
+    }
+}
+
+/// A doc comment as `kubectl explain` shows it: one paragraph, without the marks of code and links.
+fn plain(text: &str) -> String {
+    text.replace("[`", "").replace("`]", "").replace('`', "").replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_carry_no_markdown() {
+        assert_eq!(plain("Shows [`Mode`] of\n`PodDisruptionBudget`."), "Shows Mode of PodDisruptionBudget.");
+        for (path, text) in render().expect("the types render") {
+            let marked = text.lines().find(|line| line.contains("description:") && line.contains('`'));
+            assert_eq!(marked, None, "{path}");
+        }
     }
 }

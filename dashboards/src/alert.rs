@@ -25,7 +25,7 @@ impl Severity {
 /// One alert and its page of the runbook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
-    /// PascalCase name.
+    /// Name, in `PascalCase`.
     pub name: &'static str,
     /// How soon.
     pub severity: Severity,

@@ -1,4 +1,5 @@
 //! The Helm chart: linted, rendered through kubeconform, taken by a real API server, with the rights the code names.
+#![expect(clippy::expect_used, reason = "the makers of test data are not test functions")]
 
 mod manifests;
 mod rights;

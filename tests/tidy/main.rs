@@ -1,4 +1,5 @@
 //! House rules that a program checks: heads, lengths, names, lints and the paths that must not be in a repository.
+#![expect(clippy::expect_used, reason = "the makers of test data are not test functions")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -94,9 +95,21 @@ fn the_house_is_tidy() {
 
 #[test]
 fn planted_faults_are_found() {
-    let long = format!("fn main() {{}}\n#[ignore]\n{}", "\n".repeat(LONGEST_FILE));
-    assert_eq!(faults_of_rust(Path::new("models/src/utils.rs"), &long).len(), 4);
-    assert!(faults_of_rust(Path::new("models/src/series.rs"), "//! Series.\n").is_empty());
+    let series = Path::new("models/src/series.rs");
+    let long = format!("//! Series.\n{}", "\n".repeat(LONGEST_FILE));
+    let plants = [
+        (series, "fn main() {}\n", "does not open with"),
+        (series, long.as_str(), "lines: split it by idea"),
+        (Path::new("models/src/utils.rs"), "//! Things.\n", "says nothing"),
+        (Path::new("models/src/series/mod.rs"), "//! Series.\n", "says nothing"),
+        (series, "//! Series.\n    #[ignore = \"slow\"]\n", "tests are not ignored"),
+        (series, "//! Series.\n#[allow(dead_code)]\n", "lints are `expect`ed"),
+    ];
+    for (path, text, words) in plants {
+        let faults = faults_of_rust(path, text);
+        assert!(faults.len() == 1 && faults[0].contains(words), "{words:?} is not what was found: {faults:?}");
+    }
+    assert!(faults_of_rust(series, "//! Series.\n").is_empty());
     assert_eq!(faults_of_manifest(Path::new("models/Cargo.toml"), "[package]\n").len(), 1);
     assert_eq!(faults_of_text(Path::new("README.md"), concat!("see /ro", "ot/x")).len(), 1);
 }

@@ -38,8 +38,7 @@ enum Topic {
 impl Notice {
     /// Replicas were written.
     pub fn scaled(decision: &Decision) -> Self {
-        let note = format!("{} -> {}: {}", decision.current, decision.desired, decision.message);
-        Self::normal(Topic::Scale, decision.outcome.as_str(), "Scale", note)
+        Self::normal(Topic::Scale, decision.outcome.as_str(), "Scale", decision.message.clone())
     }
 
     /// A decision was held or cut in a way that a person should know of (limited, error-blocked).

@@ -195,7 +195,8 @@ fn service(shop: &ShopService) -> Vec<Finding> {
 }
 
 fn table(findings: &[Finding]) -> String {
-    let word = |finding: &Finding| if finding.ok { "ok" } else { "BAD" }.to_owned();
+    // As wide whether or not anything is wrong, so that two runs can be compared line by line.
+    let word = |finding: &Finding| if finding.ok { "ok " } else { "BAD" }.to_owned();
     let rows: Vec<_> = findings.iter().map(|f| [word(f), f.check.clone(), f.found.clone()]).collect();
     let mut text = String::new();
     for (finding, line) in findings.iter().zip(columns(&rows).lines()) {
@@ -218,6 +219,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_first_column_is_as_wide_whether_or_not_anything_is_wrong() {
+        let good = || Finding::good("API server", "v1.36.2");
+        let alone = table(&[good()]);
+        let beside_a_fault = table(&[good(), Finding::bad("operator", "no answer", "see its logs")]);
+        assert_eq!(alone.lines().next(), Some("ok   API server  v1.36.2"));
+        assert_eq!(alone.lines().next(), beside_a_fault.lines().next());
+    }
 
     #[test]
     fn every_fault_of_a_service_comes_with_its_cure() {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use presale_models::LEVELS;
 
 use super::output::{Output, columns};
@@ -54,10 +54,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn table(shop: &str, view: &ForecastView, horizon: SignedDuration) -> String {
     let word = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.2}"));
     let trust = if view.trusted { "trusted: it acts" } else { "not trusted yet: live load acts alone" };
+    let trained = Timestamp::from_second(view.trained_at.as_second()).unwrap_or(view.trained_at);
     let mut text = format!(
-        "{shop}: {} trained {}, {trust}\nloss relative to weekly seasonal naive {} (below 1 is better), 95 % coverage {}, lead time {:#}\n",
+        "{shop}: {} trained {trained}, {trust}\nloss relative to weekly seasonal naive {} (below 1 is better), 95 % coverage {}, lead time {:#}; requests per second:\n",
         view.model,
-        view.trained_at,
         word(view.scores.relative_wql),
         word(view.scores.coverage95),
         view.lead_time
@@ -69,7 +69,7 @@ fn table(shop: &str, view: &ForecastView, horizon: SignedDuration) -> String {
     let wanted = usize::try_from(horizon.as_secs() / band.step().as_secs().max(1)).unwrap_or(0);
     let rows = band.rows().len().min(wanted.max(1));
     let most = (0..rows).filter_map(|row| band.value(row, LEVELS[6])).fold(0.0, f64::max);
-    let mut lines = vec![["TIME", "P2.5", "P50", "P95", "P97.5", ""].map(str::to_owned)];
+    let mut lines = vec![["TIME", "P2.5", "P50", "P95", "P97.5", "MEDIAN"].map(str::to_owned)];
     for row in (0..rows).step_by(rows.div_ceil(ROWS).max(1)) {
         let at = |level: usize| band.value(row, LEVELS[level]).map(|value| format!("{value:.1}")).unwrap_or_default();
         let median = band.value(row, LEVELS[2]).unwrap_or(0.0);

@@ -12,12 +12,12 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
 use presale_crds::{PromotionEvent, ShopService};
 use serde_json::{Value, json};
-use test_kit::{ApiServer, Exporter, Prometheus, PrometheusOptions, ScrapeJob};
+use test_kit::{ApiServer, AuditEntries, AuditOracle, Exporter, Prometheus, PrometheusOptions, ScrapeJob};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 /// How long anything may take to come true.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A namespace with an operator that watches it.
 pub(crate) struct Stage {
@@ -119,6 +119,22 @@ impl Stage {
             let shop = self.shops().get(name).await?;
             let status = serde_json::to_value(&shop.status)?;
             Ok(holds(&status).then_some(shop))
+        })
+        .await
+    }
+
+    /// What an operator wrote here so far, but for its lease.
+    pub(crate) fn written(&self) -> Result<AuditEntries> {
+        let all = AuditOracle::of(self.server.audit_log()).writes()?.in_namespace(&self.namespace);
+        Ok(all.except("leases").filter(|entry| entry.manager.starts_with("presale")))
+    }
+
+    /// Waits until nothing was written here for so long: a busy machine takes longer to come to rest.
+    pub(crate) async fn at_rest(&self, quiet: Duration) -> Result<()> {
+        within(Duration::from_mins(5), "the services come to rest", || async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let now = jiff_now();
+            Ok(self.written()?.between(now - quiet, now).is_empty().then_some(()))
         })
         .await
     }
@@ -239,8 +255,8 @@ pub(crate) async fn binary() -> Result<PathBuf> {
         ensure!(output.status.success(), "cargo build -p presale: {}, see above", output.status);
         let text = String::from_utf8(output.stdout)?;
         let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let executables = messages.filter_map(|m| m.get("executable")?.as_str().map(PathBuf::from));
-        executables.last().context("cargo names no executable")
+        let mut executables = messages.filter_map(|m| m.get("executable")?.as_str().map(PathBuf::from));
+        executables.next_back().context("cargo names no executable")
     };
     BUILT.get_or_try_init(build).await.cloned()
 }

@@ -28,11 +28,12 @@ async fn live_load_raises_and_a_blackout_lowers_nothing() -> Result<()> {
     let decision = shop.status.and_then(|status| status.last_decision);
     ensure!(decision.as_ref().is_some_and(|d| d.reactive_floor.is_some_and(|n| n >= 9)), "{decision:?}");
 
-    let before = stage.replicas("catalog").await?;
     load.prometheus.kill().await?;
     stage
         .status("catalog", "the blackout is named", |status| status["conditions"].to_string().contains("SignalError"))
         .await?;
+    let before = stage.replicas("catalog").await?;
+    ensure!(before.is_some_and(|n| n >= 9), "{before:?}");
     tokio::time::sleep(Duration::from_secs(5)).await;
     ensure!(stage.replicas("catalog").await? == before, "a blackout lowers nothing");
 

@@ -10,7 +10,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use test_kit::AuditOracle;
 
-use crate::harness::{Stage, jiff_now, load, signal, until};
+use crate::harness::{Stage, jiff_now, load, signal, until, within};
 
 #[tokio::test]
 async fn makes_what_a_service_needs_and_then_writes_nothing() -> Result<()> {
@@ -33,11 +33,11 @@ async fn makes_what_a_service_needs_and_then_writes_nothing() -> Result<()> {
     Api::<PodDisruptionBudget>::namespaced(stage.client.clone(), place).get("catalog").await?;
 
     // The full five minutes are kept by the end-to-end suite; here, what a minute's worth of ticks would write shows.
-    tokio::time::sleep(Duration::from_secs(15)).await;
+    let rest = Duration::from_secs(20);
+    stage.at_rest(rest).await?;
     let from = jiff_now();
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    let written = AuditOracle::of(stage.server.audit_log()).writes()?.in_namespace(place).except("leases");
-    let written = written.between(from, jiff_now()).filter(|entry| entry.manager.starts_with("presale"));
+    tokio::time::sleep(rest).await;
+    let written = stage.written()?.between(from, jiff_now());
     ensure!(written.is_empty(), "at rest it wrote {written:#?}");
     let resident = operator.resident()?;
     ensure!(resident < 200.0, "{resident} MiB resident in a debug build");
@@ -85,17 +85,19 @@ async fn fifty_services_at_rest_cost_no_write_and_little_memory() -> Result<()> 
         stage.shop(&format!("catalog-{i}"), spec).await?;
     }
     for i in 0..50 {
-        stage
-            .status(&format!("catalog-{i}"), "ready, and its load known", |status| {
-                status["readyReplicas"] == 1 && status["conditions"].to_string().contains("SignalFresh")
-            })
-            .await?;
+        let name = format!("catalog-{i}");
+        within(Duration::from_mins(5), &format!("{name} is ready, and its load known"), || async {
+            let status = serde_json::to_value(stage.shops().get(&name).await?.status)?;
+            let known = status["conditions"].to_string().contains("SignalFresh");
+            Ok((known && status["readyReplicas"] == 1).then_some(()))
+        })
+        .await?;
     }
-    tokio::time::sleep(Duration::from_secs(90)).await;
+    let rest = Duration::from_secs(30);
+    stage.at_rest(rest).await?;
     let from = jiff_now();
-    tokio::time::sleep(Duration::from_secs(30)).await;
-    let written = AuditOracle::of(stage.server.audit_log()).writes()?.in_namespace(&stage.namespace).except("leases");
-    let written = written.between(from, jiff_now()).filter(|entry| entry.manager.starts_with("presale"));
+    tokio::time::sleep(rest).await;
+    let written = stage.written()?.between(from, jiff_now());
     ensure!(written.is_empty(), "at rest it wrote {written:#?}");
     let resident = operator.resident()?;
     println!("{resident:.1} MiB resident with fifty services");

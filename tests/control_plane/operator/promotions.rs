@@ -20,7 +20,7 @@ async fn capacity_is_ready_before_the_start_without_prometheus() -> Result<()> {
     stage.shop("catalog", spec).await?;
     stage.scaled("catalog", 2).await?;
 
-    let start = jiff_now() + Duration::from_secs(30);
+    let start = jiff_now() + Duration::from_mins(1);
     let event: PromotionEvent = serde_json::from_value(json!({
         "apiVersion": "presale.dev/v1alpha1", "kind": "PromotionEvent", "metadata": {"name": "flash"},
         "spec": {"kind": "FlashSale",

@@ -18,9 +18,8 @@ async fn a_killed_operator_and_its_successor_keep_the_replicas() -> Result<()> {
         "scaling": {"signal": signal(), "capacity": {"requestsPerReplica": "60"}}});
     stage.shop("catalog", spec).await?;
     stage.status("catalog", "raised", |s| s["replicas"].as_u64().is_some_and(|n| n >= 9)).await?;
-    let before = stage.replicas("catalog").await?;
-
     operator.kill().await?;
+    let before = stage.replicas("catalog").await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     ensure!(stage.replicas("catalog").await? == before, "dead: replicas stay");
 

@@ -81,9 +81,9 @@ fn html(material: &Material<'_>) -> String {
     for chart in charts(material) {
         html.push_str(&chart.svg());
     }
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<h2>How it was played</h2><pre>{}</pre></html>\n",
+        "<h2>How it was played</h2><pre>{}</pre></html>",
         escaped(&table::announcement(material.schedule))
     );
     html

@@ -60,7 +60,7 @@ pub(super) async fn apply(
 }
 
 /// What we want, replicas left out.
-fn manifest(owner: &OwnerReference, namespace: &str, spec: &ShopServiceSpec) -> Value {
+pub fn manifest(owner: &OwnerReference, namespace: &str, spec: &ShopServiceSpec) -> Value {
     let mut template = json!({
         "metadata": {"labels": labels(&owner.name)},
         "spec": {

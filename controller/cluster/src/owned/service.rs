@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{SERVICE_LABEL, deployment::PORT, frame};
 
 /// What we want: a cluster IP that leads to the container's port under the same number.
-pub(super) fn manifest(owner: &OwnerReference, namespace: &str, spec: &ShopServiceSpec) -> Value {
+pub fn manifest(owner: &OwnerReference, namespace: &str, spec: &ShopServiceSpec) -> Value {
     let port = spec.port.unwrap_or(PORT);
     frame::<Service>(
         owner,

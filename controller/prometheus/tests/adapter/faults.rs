@@ -13,7 +13,7 @@ use crate::shop::ask;
 async fn every_fault_is_an_error_by_the_deadline_and_the_next_tick_works_again() -> anyhow::Result<()> {
     let prometheus = Prometheus::start(PrometheusOptions::default()).await?;
     let proxy = ChaosProxy::before(prometheus.url().trim_start_matches("http://")).await?;
-    let limit = Duration::from_secs(1);
+    let limit = Duration::from_secs(3);
     let config = PrometheusConfig { timeout: limit, ..PrometheusConfig::new(format!("http://{}", proxy.address())) };
     let adapter = Adapter::new(config)?;
     let preset = ask("catalog", Source::OpenTelemetry, &["catalog-a"]);
@@ -21,7 +21,7 @@ async fn every_fault_is_an_error_by_the_deadline_and_the_next_tick_works_again()
     let own = ask("cart", own, &[]);
     let asked = [preset, own];
     for (fault, reasons) in [
-        (Fault::Delay(Duration::from_secs(5)), ["deadline"].as_slice()),
+        (Fault::Delay(Duration::from_secs(30)), ["deadline"].as_slice()),
         (Fault::HalfOpen, &["deadline"]),
         (Fault::Cut, &["connection"]),
         (Fault::Status(503), &["status"]),

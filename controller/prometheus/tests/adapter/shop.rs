@@ -67,14 +67,14 @@ pub(crate) fn ask(service: &str, source: Source, pods: &[&str]) -> ServiceQuery 
     }
 }
 
-/// Observes once a quarter second until the reading satisfies, for 30 s at most.
+/// Observes once a quarter second until the reading satisfies, for two minutes at most.
 pub(crate) async fn until(
     adapter: &Adapter,
     query: &ServiceQuery,
     satisfied: impl Fn(&ServiceReadings) -> bool,
 ) -> anyhow::Result<ServiceReadings> {
     let mut last = None;
-    for _ in 0..120 {
+    for _ in 0..480 {
         let seen = adapter.observe(std::slice::from_ref(query)).await;
         anyhow::ensure!(seen.failures.is_empty(), "{:?}", seen.failures);
         match seen.services.get(&query.key) {
@@ -83,7 +83,7 @@ pub(crate) async fn until(
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    anyhow::bail!("not within 30 s; last seen {last:?}")
+    anyhow::bail!("not within two minutes; last seen {last:?}")
 }
 
 pub(crate) fn value(reading: Reading) -> f64 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use test_kit::{ApiServer, ChaosProxy, Clock, Fault, Prometheus, PrometheusOptions};
 
 /// Longer than any answer takes, shorter than a test may.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn client() -> anyhow::Result<reqwest::Client> {
     Ok(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build()?)

@@ -27,7 +27,7 @@ async fn four_weeks_of_past_are_there_and_the_present_continues_them() -> anyhow
     assert!(rate.is_some_and(|rate| (rate - 10.0).abs() < 0.1), "the past grows by ten a second, not {rate:?}");
     let live = "max(requests_total{zone=\"a\\\"b\"})";
     let mut seen = None;
-    for _ in 0..100 {
+    for _ in 0..600 {
         seen = prometheus.value(live).await?;
         if seen.is_some() {
             break;
