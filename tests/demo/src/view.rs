@@ -218,9 +218,9 @@ fn points(series: impl Iterator<Item = (i64, Option<f64>)>, since: i64) -> Vec<(
 }
 
 /// Name, colour and points of one line.
-type Line = (&'static str, Color, Vec<(f64, f64)>);
+type Curve = (&'static str, Color, Vec<(f64, f64)>);
 
-fn plot(canvas: &mut Canvas<'_>, area: Rect, title: &'static str, lines: &[Line], top: Option<f64>) {
+fn plot(canvas: &mut Canvas<'_>, area: Rect, title: &'static str, lines: &[Curve], top: Option<f64>) {
     let highest = lines.iter().flat_map(|(_, _, points)| points.iter().map(|(_, y)| *y)).fold(1.0, f64::max);
     let top = top.unwrap_or(highest * 1.1);
     let sets = lines.iter().map(|(name, color, points)| {
