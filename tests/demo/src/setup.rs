@@ -37,13 +37,7 @@ impl Stage {
         let images = [image("presale")?, image("shop")?];
         let started_ground = !Path::new(GROUND).exists();
         say("Kubernetes: one real node on this machine".into());
-        let node = Node::up().await?;
-        for image in &images {
-            node.import(image).await?;
-        }
-        clear(&node).await?;
-        node.kubectl(&["create", "namespace", NAMESPACE]).await?;
-        node.kubectl(&["wait", "--for=create", "serviceaccount/default", "--timeout=60s", "-n", NAMESPACE]).await?;
+        let node = node_with(&images).await?;
 
         say(format!("PostgreSQL: {} products", scenario::PRODUCTS));
         let (postgres, words) = database().await?;
@@ -81,6 +75,18 @@ async fn clear(node: &Node) -> anyhow::Result<()> {
     run(helm.arg(node.kubeconfig())).await?;
     node.kubectl(&[["delete", "namespace", OPERATOR].as_slice(), &gone].concat()).await?;
     Ok(())
+}
+
+/// The node with the images on it and an empty namespace.
+async fn node_with(images: &[PathBuf]) -> anyhow::Result<Node> {
+    let node = Node::up().await?;
+    for image in images {
+        node.import(image).await?;
+    }
+    clear(&node).await?;
+    node.kubectl(&["create", "namespace", NAMESPACE]).await?;
+    node.kubectl(&["wait", "--for=create", "serviceaccount/default", "--timeout=60s", "-n", NAMESPACE]).await?;
+    Ok(node)
 }
 
 /// An empty database that pods reach, and the words that the manifests need for it.
