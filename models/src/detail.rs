@@ -79,7 +79,9 @@ mod tests {
 
     fn seen(distances: &[f64]) -> Seen {
         let mut seen = Seen::default();
-        distances.iter().for_each(|d| seen.add(*d));
+        for distance in distances {
+            seen.add(*distance);
+        }
         seen
     }
 

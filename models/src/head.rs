@@ -11,7 +11,7 @@ use crate::expert::analog::{self, Bank};
 use crate::expert::regression::{self, FEATURES, Rows};
 use crate::expert::{self, Ask, EXPERTS, MEMBERS, profile};
 use crate::season::Profile;
-use crate::sorted::Sorted;
+use crate::sorted::{Sorted, ascending};
 use crate::state::State;
 
 /// Most origins that are replayed.
@@ -396,10 +396,4 @@ fn single(values: &[f64]) -> Vec<f32> {
     #[expect(clippy::cast_possible_truncation, reason = "seven digits are more than a coefficient has")]
     let stored = values.iter().map(|v| *v as f32).collect();
     stored
-}
-
-/// Quantiles do not cross.
-pub(crate) fn ascending(mut row: [f64; Q]) -> [f64; Q] {
-    row.sort_by(f64::total_cmp);
-    row
 }

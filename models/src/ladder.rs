@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ensemble::Q;
 use crate::expert::Ask;
-use crate::head::{Head, ascending};
+use crate::head::Head;
 use crate::outlook::Outlook;
 use crate::season::Profile;
+use crate::sorted::ascending;
 use crate::state::State;
 
 /// Heads that keep their likeness expert, at most: it is the largest part of a head.

@@ -209,7 +209,9 @@ impl ServiceModel {
         }
         if to - from < step {
             let beside = self.outlook.within(from.midpoint(to));
-            row.iter_mut().for_each(|z| *z += beside);
+            for z in &mut row {
+                *z += beside;
+            }
             self.within.widen(&mut row, (to - from) as f64, step as f64);
         }
         self.live.adjust(&mut row, self.effects.shift(from, to, self.coarse.end));

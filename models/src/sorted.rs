@@ -52,6 +52,12 @@ impl Sorted {
     }
 }
 
+/// Quantiles do not cross.
+pub(crate) fn ascending(mut row: [f64; Q]) -> [f64; Q] {
+    row.sort_by(f64::total_cmp);
+    row
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,7 +49,9 @@ impl Within {
     pub(crate) fn raise(&self, row: &mut [f64; Q]) {
         let median = row[2];
         spread(row, self.peak_deviation);
-        row.iter_mut().for_each(|value| *value += self.peak);
+        for value in row.iter_mut() {
+            *value += self.peak;
+        }
         row[2] = median + self.peak;
     }
 

@@ -79,8 +79,8 @@ fn unexplained(names: &[&str], runbook: &str, tests: &str) -> Vec<String> {
         if !runbook.contains(&format!("\n## {name}\n")) {
             faults.push(format!("{name} has no page"));
         }
-        let named = [format!("alertname: {name}"), format!("alertname=\"{name}\"")];
-        if !named.iter().any(|name| tests.contains(name)) {
+        let mentions = [format!("alertname: {name}"), format!("alertname=\"{name}\"")];
+        if !mentions.iter().any(|mention| tests.contains(mention)) {
             faults.push(format!("{name} has no unit test"));
         }
     }

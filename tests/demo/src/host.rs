@@ -62,7 +62,8 @@ pub(crate) fn cut_quota(uid: &str, per_mille: u64) -> anyhow::Result<PathBuf> {
         (Path::new("/sys/fs/cgroup/cpu"), "cpu.cfs_quota_us")
     };
     let names = [format!("pod{uid}"), format!("pod{}", uid.replace('-', "_"))];
-    let pod = find(folder, &names, 4).with_context(|| format!("no control group of pod {uid} below {folder:?}"))?;
+    let pod =
+        find(folder, &names, 4).with_context(|| format!("no control group of pod {uid} below {}", folder.display()))?;
     let path = pod.join(file);
     let held = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     let mut words = held.split_whitespace();
@@ -103,8 +104,7 @@ fn find(folder: &Path, names: &[String], depth: usize) -> Option<PathBuf> {
         return Some(found.clone());
     }
     let nested = |path: &&PathBuf| path.to_str().is_some_and(|path| path.contains("kubepods"));
-    let deeper = folders.iter().filter(nested).find_map(|path| find(path, names, depth.checked_sub(1)?));
-    deeper
+    folders.iter().filter(nested).find_map(|path| find(path, names, depth.checked_sub(1)?))
 }
 
 #[cfg(test)]

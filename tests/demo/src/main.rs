@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
             interrupted.cancel();
         }
     });
-    let played = play::play(play::Options { out, seed, plain, keep }, stop).await;
+    let played = Box::pin(play::play(play::Options { out, seed, plain, keep }, stop)).await;
     match played {
         Ok(verdict) if verdict.void => ExitCode::from(2),
         Ok(verdict) if verdict.passed() => ExitCode::SUCCESS,

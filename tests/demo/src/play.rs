@@ -44,7 +44,7 @@ pub(crate) async fn play(options: Options, stop: CancellationToken) -> anyhow::R
     view::line(&table::announcement(&schedule));
     let built = stop.run_until_cancelled(Stage::build(&schedule, options.seed, &|text| view::line(&text))).await;
     let stage = built.context("Ctrl-C")??;
-    let played = stop.run_until_cancelled(acts(&options, &schedule, &stage)).await;
+    let played = stop.run_until_cancelled(Box::pin(acts(&options, &schedule, &stage))).await;
     if options.keep {
         view::line(&format!(
             "left running: kubectl --kubeconfig {} -n {NAMESPACE} get shop,promo,pods",

@@ -273,11 +273,15 @@ mod tests {
         outside.iter_mut().filter(|f| f.at % 3 == 0).for_each(|f| f.load = Some(99.0));
         assert_eq!(broken(&Verdict::of(&s, &outside, &seconds, &story)).len(), 1);
         let mut busy = frames.clone();
-        busy.iter_mut().for_each(|f| f.idle = 0.05);
+        for frame in &mut busy {
+            frame.idle = 0.05;
+        }
         let verdict = Verdict::of(&s, &busy, &seconds, &story);
         assert!(verdict.void && !verdict.passed());
         let mut high = frames;
-        high.iter_mut().for_each(|f| f.pods[0] = Some(10));
+        for frame in &mut high {
+            frame.pods[0] = Some(10);
+        }
         assert_eq!(broken(&Verdict::of(&s, &high, &seconds, &story)).len(), 2, "too dear, and not back at the minimum");
     }
 }
