@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 /// How many completed starts are remembered.
 const REMEMBERED: usize = 50;
 /// Starts that must be seen before the prior is left.
-const ENOUGH: usize = 5;
+const ENOUGH: usize = 3;
 /// The quantile that plans count on.
 const LEVEL: f64 = 0.95;
 
 /// What is assumed and allowed of a lead time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeadTimeConfig {
-    /// Taken until five starts were seen.
+    /// Taken until three starts were seen.
     pub prior: SignedDuration,
     /// Added to what pods need: scrape interval and control period.
     pub overhead: SignedDuration,

@@ -29,6 +29,7 @@ coredns                   coredns        github.com/coredns/coredns
 helm                      helm           helm.sh/helm/v4/cmd/helm
 kubeconform               kubeconform    github.com/yannh/kubeconform/cmd/kubeconform
 kwok                      kwok           sigs.k8s.io/kwok/cmd/kwok
+nats-server               nats-server    github.com/nats-io/nats-server/v2
 pause                     pause          tools/pause
 '
 

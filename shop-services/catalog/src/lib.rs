@@ -4,7 +4,6 @@ pub mod change;
 pub mod config;
 pub mod cursor;
 pub mod error;
-pub mod identity;
 pub mod passage;
 pub mod read;
 pub mod routes;

@@ -6,14 +6,12 @@ mod browse;
 use axum::{Json, Router};
 use http::Method;
 use shop_kit::auth::AdminToken;
-use shop_kit::{Database, Priority};
+use shop_kit::{Database, Identity, Priority};
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-use crate::identity::Identity;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]

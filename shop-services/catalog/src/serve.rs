@@ -1,34 +1,18 @@
 //! The catalog's life: connect, migrate, serve, drain; and its two errands, migrate and seed.
 
-use rand_chacha::ChaCha8Rng;
 use shop_kit::auth::AdminToken;
-use shop_kit::{Database, Kit};
+use shop_kit::process::ThisProcess;
+use shop_kit::{Database, Identity, Kit, World};
 use shop_metrics::{Build, ShopMetrics};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::{Command, MigrateConfig, SeedConfig, ServeConfig};
 use crate::error::CatalogError;
-use crate::identity::{Clock, Identity};
 use crate::routes::{self, Catalog};
 use crate::schema::migrations;
 use crate::seed;
 
 /// Name and version as `shop_build_info` shows them.
 pub const BUILD: Build = Build { service_name: "catalog", version: env!("CARGO_PKG_VERSION") };
-
-/// What the composition root hands in.
-#[derive(Debug)]
-pub struct World {
-    /// When the process started.
-    pub started: Instant,
-    /// Cancelled when the process shall stop.
-    pub stop: CancellationToken,
-    /// Tells the time.
-    pub clock: Clock,
-    /// Random numbers for ids.
-    pub random: ChaCha8Rng,
-}
 
 /// Does what the command line asked for.
 ///
@@ -44,16 +28,10 @@ pub async fn run(command: Command, world: World) -> Result<(), CatalogError> {
 
 async fn serve(config: ServeConfig, world: World) -> Result<(), CatalogError> {
     let ServeConfig { server, database, telemetry: _, admin_token } = config;
-    let kit = Kit::open(&BUILD, server, world.started, world.stop).await?;
+    let kit = Kit::open(ShopMetrics::new(&BUILD, ThisProcess), server, world.started, world.stop).await?;
     let database = Database::connect(&database, kit.metrics.database.clone()).await?;
     database.migrate(migrations()).await?;
-    kit.health.depends_on("database", {
-        let database = database.clone();
-        move || {
-            let database = database.clone();
-            async move { database.check().await }
-        }
-    });
+    kit.depends_on_database(&database);
     let catalog = Catalog {
         database: database.clone(),
         identity: Identity::new(world.clock, world.random),
@@ -85,5 +63,5 @@ async fn seed(config: SeedConfig) -> Result<(), CatalogError> {
 
 /// Families that nobody scrapes, for errands that end at once.
 fn unseen() -> ShopMetrics {
-    ShopMetrics::new(&BUILD, shop_kit::process::ThisProcess)
+    ShopMetrics::new(&BUILD, ThisProcess)
 }

@@ -3,5 +3,12 @@
 pub mod catalog;
 pub mod demo;
 pub mod error;
+pub mod event;
+pub mod inventory;
+pub mod money;
+pub mod payments;
+pub mod pricing;
+pub mod psp;
 
 pub use error::ErrorCode;
+pub use money::{Currency, Money};

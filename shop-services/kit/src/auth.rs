@@ -1,4 +1,6 @@
-//! Bearer tokens of administrators: one configured token, compared without leaking where it differs.
+//! Bearer tokens of administrators and of other services, compared without leaking where they differ.
+
+use std::str::FromStr;
 
 use http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
@@ -24,23 +26,85 @@ impl AdminToken {
         let Some(expected) = self.0 else {
             return Err(Problem::unauthorized("no admin token is configured: start the service with --admin-token"));
         };
-        let sent = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-        let Some((scheme, token)) = sent.and_then(|v| v.split_once(' ')) else {
-            return Err(Problem::unauthorized("send Authorization: Bearer TOKEN"));
-        };
-        // Digests are compared, so timing says nothing about the token itself.
-        let digest: [u8; 32] = Sha256::digest(token.trim()).into();
-        if scheme.eq_ignore_ascii_case("bearer") && digest == expected {
-            Ok(())
-        } else {
-            Err(Problem::unauthorized("the token is not valid here"))
+        if bearer(headers)? == expected { Ok(()) } else { Err(Problem::unauthorized("the token is not valid here")) }
+    }
+}
+
+/// A service that may call, and its token: `NAME=TOKEN`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceToken {
+    name: String,
+    token: Secret,
+}
+
+impl FromStr for ServiceToken {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refused = || "write NAME=TOKEN, for example orders=s3cret".to_owned();
+        let (name, token) = text.split_once('=').ok_or_else(refused)?;
+        if name.is_empty() || token.is_empty() {
+            return Err(refused());
         }
+        let token = token.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
+        Ok(Self { name: name.to_owned(), token })
+    }
+}
+
+/// The services that may call this one, each by its own token, kept as digests.
+#[derive(Debug, Clone, Default)]
+pub struct Callers(Vec<(String, [u8; 32])>);
+
+impl Callers {
+    /// Takes the configured tokens.
+    pub fn new(tokens: &[ServiceToken]) -> Self {
+        Self(tokens.iter().map(|t| (t.name.clone(), Sha256::digest(t.token.reveal()).into())).collect())
+    }
+
+    /// The name of the calling service, where it is one of `allowed`.
+    ///
+    /// # Errors
+    /// 401 without a token that is known here, 403 where the service is known and may not do this.
+    pub fn check(&self, headers: &HeaderMap, allowed: &[&str]) -> Result<&str, Problem> {
+        let digest = bearer(headers)?;
+        let Some((name, _)) = self.0.iter().find(|(_, known)| *known == digest) else {
+            return Err(Problem::unauthorized("the token is not one of a service that may call here"));
+        };
+        if allowed.contains(&name.as_str()) {
+            Ok(name)
+        } else {
+            Err(Problem::forbidden(format!("{name} may not do this; {} may", allowed.join(", "))))
+        }
+    }
+}
+
+/// Digest of the bearer token; digests are compared, so timing says nothing about the token itself.
+fn bearer(headers: &HeaderMap) -> Result<[u8; 32], Problem> {
+    let sent = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    match sent.and_then(|v| v.split_once(' ')) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Sha256::digest(token.trim()).into()),
+        _ => Err(Problem::unauthorized("send Authorization: Bearer TOKEN")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_is_known_by_its_token_and_may_do_what_its_name_may() {
+        let tokens: Vec<ServiceToken> = ["orders=o-1", "cart=c=1"].map(|t| t.parse().unwrap()).into();
+        let callers = Callers::new(&tokens);
+        assert_eq!(callers.check(&headers("Bearer o-1"), &["orders"]).unwrap(), "orders");
+        assert_eq!(callers.check(&headers("Bearer c=1"), &["orders", "cart"]).unwrap(), "cart");
+        assert_eq!(callers.check(&headers("Bearer c=1"), &["orders"]).unwrap_err().status(), 403);
+        for stranger in ["Bearer o-2", "Basic o-1", "o-1"] {
+            assert_eq!(callers.check(&headers(stranger), &["orders"]).unwrap_err().status(), 401, "{stranger}");
+        }
+        assert_eq!(callers.check(&HeaderMap::new(), &["orders"]).unwrap_err().status(), 401);
+        assert!("orders".parse::<ServiceToken>().unwrap_err().contains("NAME=TOKEN"));
+        assert!(!format!("{tokens:?}").contains("o-1"), "tokens are not shown");
+    }
 
     fn headers(value: &str) -> HeaderMap {
         HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])

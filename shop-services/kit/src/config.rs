@@ -71,6 +71,29 @@ pub struct DatabaseConfig {
     pub database_connect_timeout: Duration,
 }
 
+/// The broker that carries events.
+#[derive(Debug, Clone, Args)]
+pub struct BrokerConfig {
+    /// URL of the NATS server with JetStream, for example `nats://127.0.0.1:4222`.
+    #[arg(long, env = "SHOP_NATS_URL")]
+    pub nats_url: Secret,
+    /// Pause between two looks into the outbox while it is empty or the broker away.
+    #[arg(long, env = "SHOP_OUTBOX_PERIOD", default_value = "200ms", value_parser = duration)]
+    pub outbox_period: Duration,
+    /// How long the broker recognises an event that is published again.
+    #[arg(long, env = "SHOP_DUPLICATE_WINDOW", default_value = "2m", value_parser = duration)]
+    pub duplicate_window: Duration,
+    /// Deliveries after which an event that cannot be applied goes to the dead letters.
+    #[arg(long, env = "SHOP_MAX_DELIVERIES", default_value_t = 5)]
+    pub max_deliveries: u32,
+    /// Pause before an event that could not be applied is delivered again.
+    #[arg(long, env = "SHOP_REDELIVERY_DELAY", default_value = "1s", value_parser = duration)]
+    pub redelivery_delay: Duration,
+    /// How long published events, applied event ids and idempotency keys are kept; at least 24h.
+    #[arg(long, env = "SHOP_KEEP", default_value = "168h", value_parser = at_least_a_day)]
+    pub keep: Duration,
+}
+
 /// A value that is never shown: `Debug` and `Display` print `[redacted]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -108,6 +131,15 @@ impl fmt::Display for Secret {
 pub fn duration(text: &str) -> Result<Duration, String> {
     let parsed: SignedDuration = text.parse().map_err(|e| format!("{e}; write a duration such as 500ms, 30s or 5m"))?;
     Duration::try_from(parsed).map_err(|_| format!("{text} is negative; write a duration such as 30s"))
+}
+
+/// Parses a duration of 24 hours or more: clients may repeat a request that long.
+fn at_least_a_day(text: &str) -> Result<Duration, String> {
+    let parsed = duration(text)?;
+    if parsed < Duration::from_hours(24) {
+        return Err(format!("{text} is less than a day; 24h and more pass"));
+    }
+    Ok(parsed)
 }
 
 #[cfg(test)]

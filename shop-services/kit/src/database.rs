@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use shop_metrics::{self as metrics, DatabaseOperation};
 use sqlx::migrate::{Migration, Migrator};
-use sqlx::pool::PoolConnection;
+use sqlx::pool::{MaybePoolConnection, PoolConnection};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Connection, Postgres};
+use sqlx::{Connection, Postgres, Transaction};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
@@ -196,6 +196,15 @@ impl Database {
         let idle = self.pool.num_idle();
         self.metrics.connections(idle, (self.pool.size() as usize).saturating_sub(idle));
         connection.map_err(DatabaseError::Busy)
+    }
+
+    /// Waits for a free connection and begins a transaction on it; dropped without a commit it is rolled back.
+    ///
+    /// # Errors
+    /// Where no connection is free in time, or the database fails.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, DatabaseError> {
+        let connection = MaybePoolConnection::PoolConnection(self.connection().await?);
+        self.measure("begin", Transaction::begin(connection, None)).await
     }
 
     /// Measures one named operation.

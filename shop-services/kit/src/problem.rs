@@ -65,6 +65,11 @@ impl Problem {
         Self { challenge: true, ..problem }
     }
 
+    /// 403: the caller is known, and may not do this.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "The caller may not do this", detail)
+    }
+
     /// 404: no such route.
     pub fn no_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "no-route", "No such route", "see /openapi.json for the routes there are")

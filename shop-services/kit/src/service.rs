@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use shop_metrics::{Build, ShopMetrics};
+use shop_metrics::ShopMetrics;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -17,10 +17,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::admin;
 use crate::admission::{Admission, Limits};
 use crate::config::ServerConfig;
+use crate::database::Database;
 use crate::guard::{Guard, PriorityOf, guard};
 use crate::health::{Health, Phase};
 use crate::problem::Problem;
-use crate::process::ThisProcess;
 use crate::server::{self, Drained, Ending};
 
 /// What a service stands on while it runs.
@@ -58,17 +58,17 @@ pub enum ServeError {
 }
 
 impl Kit {
-    /// Opens the admin listener, so that the service can be asked while it still starts.
+    /// Opens the admin listener over families that are all registered, so that the service can be asked while it still starts.
     ///
     /// # Errors
     /// Where the admin address cannot be bound.
     pub async fn open(
-        build: &Build,
+        metrics: ShopMetrics,
         config: ServerConfig,
         started: Instant,
         stop: CancellationToken,
     ) -> Result<Self, ServeError> {
-        let metrics = Arc::new(ShopMetrics::new(build, ThisProcess));
+        let metrics = Arc::new(metrics);
         let health = Health::new(metrics.lifecycle.clone());
         let listener = bind(config.admin_listen).await?;
         let routes = admin::routes(Arc::clone(&metrics), &health);
@@ -100,6 +100,15 @@ impl Kit {
                 Err(ServeError::CutOff { connections, waited: self.config.drain_delay + self.config.drain_timeout })
             }
         }
+    }
+
+    /// Makes `/readyz` name the database while it does not work.
+    pub fn depends_on_database(&self, database: &Database) {
+        let database = database.clone();
+        self.health.depends_on("database", move || {
+            let database = database.clone();
+            async move { database.check().await }
+        });
     }
 
     fn ready(&self) {

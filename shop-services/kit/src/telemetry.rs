@@ -1,5 +1,7 @@
 //! JSON logs with trace ids, and W3C trace context from request to log line, exported by OTLP where configured.
 
+use std::collections::HashMap;
+
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
@@ -15,6 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::TelemetryConfig;
+use crate::peer;
 
 /// Logs and traces of a running process; stop it last, so that the last spans are sent.
 #[derive(Debug)]
@@ -84,6 +87,7 @@ impl Telemetry {
 fn provider(service: &'static str, endpoint: Option<&str>) -> Result<SdkTracerProvider, TelemetryError> {
     let builder = SdkTracerProvider::builder().with_resource(Resource::builder().with_service_name(service).build());
     let Some(endpoint) = endpoint else { return Ok(builder.build()) };
+    peer::install_tls_provider();
     let url = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
@@ -118,10 +122,29 @@ pub fn request_span(headers: &HeaderMap, method: &http::Method, route: &str) -> 
         trace_id = Empty,
         span_id = Empty,
     );
-    let parent = TraceContextPropagator::new().extract(&Headers(headers));
+    join(&span, &TraceContextPropagator::new().extract(&Headers(headers)));
+    span
+}
+
+/// The span of one event at work: a child of the request that caused it, through the broker.
+pub fn message_span(kind: &str, traceparent: Option<&str>) -> Span {
+    let span = info_span!(
+        "event",
+        otel.kind = "consumer",
+        messaging.operation.name = kind,
+        trace_id = Empty,
+        span_id = Empty,
+    );
+    let carried = traceparent.map(|parent| HashMap::from([("traceparent".to_owned(), parent.to_owned())]));
+    join(&span, &TraceContextPropagator::new().extract(&carried.unwrap_or_default()));
+    span
+}
+
+/// Makes `span` a child of `parent` where that is a trace, and shows its ids.
+fn join(span: &Span, parent: &opentelemetry::Context) {
     if parent.span().span_context().is_valid() {
         // Without the OpenTelemetry layer (unit tests) there is no trace to join.
-        let _ = span.set_parent(parent);
+        let _ = span.set_parent(parent.clone());
     }
     let context = span.context();
     let ids = context.span().span_context().clone();
@@ -129,7 +152,15 @@ pub fn request_span(headers: &HeaderMap, method: &http::Method, route: &str) -> 
         span.record("trace_id", tracing::field::display(ids.trace_id()));
         span.record("span_id", tracing::field::display(ids.span_id()));
     }
-    span
+}
+
+/// The `traceparent` under which the current span's consequences continue; `None` outside of any trace.
+///
+/// **Source**: W3C Trace Context.
+pub fn current_traceparent() -> Option<String> {
+    let mut carrier = HashMap::new();
+    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carrier);
+    carrier.remove("traceparent")
 }
 
 /// Trace id of the current span, as a client may quote it; `None` outside of any trace.
@@ -177,6 +208,9 @@ mod tests {
             let _entered = request_span(&headers, &http::Method::GET, "/v1/things").entered();
             tracing::info!("worked");
             assert_eq!(current_trace_id().as_deref(), Some(trace));
+            let onward = current_traceparent().unwrap();
+            let _event = message_span("thing.made", Some(&onward)).entered();
+            assert_eq!(current_trace_id().as_deref(), Some(trace), "the broker carries it on");
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();

@@ -175,7 +175,7 @@ fn past(flags: HistoryFlags, now: Timestamp) -> anyhow::Result<()> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 86400, checked above")]
     let step = step as u32;
     let end = end.unwrap_or(now).as_second().div_euclid(i64::from(step)) * i64::from(step);
-    let past = Past { visitors: model.visitors(end as f64, None)?, end, weeks, step, labels };
+    let past = Past { visitors: model.visitors(end as f64, None)?, end, weeks, step, thinned: 1, labels };
     let workers = std::thread::available_parallelism()?;
     let written = history::write(&past, workers, &mut open(out.as_ref())?)?;
     writeln!(

@@ -23,6 +23,8 @@ pub struct Past {
     pub weeks: u32,
     /// Seconds between samples.
     pub step: u32,
+    /// Before the last two days only every so manieth sample is written, ≥ 1: nobody reads an old past by the minute.
+    pub thinned: u32,
     /// Labels as the scrape adds them, for example `namespace` and `service`, in order.
     pub labels: Vec<(String, String)>,
 }
@@ -37,6 +39,9 @@ pub struct Written {
     /// Requests that the past holds.
     pub requests: u64,
 }
+
+/// The newest past is written whole, seconds: two days and an hour.
+const WHOLE: i64 = 49 * 3600;
 
 const ROUTES: [&str; 2] = [Page::Home.route(), Page::Product.route()];
 
@@ -56,7 +61,7 @@ pub fn write<W: Write>(past: &Past, workers: NonZero<usize>, out: &mut W) -> io:
     writeln!(out, "# TYPE {} counter", offered.registered_name())?;
     for (route, counts) in ROUTES.iter().zip(&counts) {
         let labels = past.labels(&[(names::ROUTE, route), (names::PRIORITY, PRIORITY)]);
-        written.add(samples(out, &format!("{}{labels}", offered.name), counts, start, past.step)?);
+        written.add(past.samples(out, &format!("{}{labels}", offered.name), counts, start)?);
         written.requests += counts.iter().map(|c| u64::from(c.load(Ordering::Relaxed))).sum::<u64>();
     }
 
@@ -71,7 +76,7 @@ pub fn write<W: Write>(past: &Past, workers: NonZero<usize>, out: &mut W) -> io:
             (names::HTTP_RESPONSE_STATUS_CODE, "200"),
         ];
         let labels = past.labels(&own);
-        written.add(samples(out, &format!("{served}_count{labels}"), counts, start, past.step)?);
+        written.add(past.samples(out, &format!("{served}_count{labels}"), counts, start)?);
     }
     out.write_all(b"# EOF\n")?;
     out.flush()?;
@@ -107,18 +112,6 @@ fn count(past: &Past, start: i64, workers: NonZero<usize>) -> [Vec<AtomicU32>; 2
     counts
 }
 
-fn samples<W: Write>(out: &mut W, series: &str, counts: &[AtomicU32], start: i64, step: u32) -> io::Result<usize> {
-    let mut total = 0u64;
-    let mut at = start;
-    writeln!(out, "{series} 0 {at}")?;
-    for count in counts {
-        total += u64::from(count.load(Ordering::Relaxed));
-        at += i64::from(step);
-        writeln!(out, "{series} {total} {at}")?;
-    }
-    Ok(counts.len() + 1)
-}
-
 impl Written {
     fn add(&mut self, samples: usize) {
         self.series += 1;
@@ -127,6 +120,22 @@ impl Written {
 }
 
 impl Past {
+    fn samples<W: Write>(&self, out: &mut W, series: &str, counts: &[AtomicU32], start: i64) -> io::Result<usize> {
+        let (step, thinned) = (i64::from(self.step), i64::from(self.thinned.max(1)));
+        let whole = self.end - WHOLE;
+        let (mut total, mut at, mut written) = (0u64, start, 1);
+        writeln!(out, "{series} 0 {at}")?;
+        for count in counts {
+            total += u64::from(count.load(Ordering::Relaxed));
+            at += step;
+            if at >= whole || at.rem_euclid(step * thinned) == 0 {
+                writeln!(out, "{series} {total} {at}")?;
+                written += 1;
+            }
+        }
+        Ok(written)
+    }
+
     fn labels(&self, own: &[(&str, &str)]) -> String {
         let given = self.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         let all = own.iter().copied().chain(given).chain([("origin", "generated")]);
@@ -154,7 +163,14 @@ mod tests {
             variation: 0.15,
         };
         let labels = vec![("namespace".to_owned(), "shop".to_owned()), ("service".to_owned(), "cata\"log".to_owned())];
-        Past { visitors: Visitors { rate, seed: 3, think: 7.0 }, end: 1_790_000_000 / 60 * 60, weeks: 1, step, labels }
+        Past {
+            visitors: Visitors { rate, seed: 3, think: 7.0 },
+            end: 1_790_000_000 / 60 * 60,
+            weeks: 1,
+            step,
+            thinned: 1,
+            labels,
+        }
     }
 
     fn text(past: &Past, workers: usize) -> (String, Written) {

@@ -47,6 +47,11 @@ impl ShopMetrics {
         Self { registry, http, admission, lifecycle, database }
     }
 
+    /// The registry, for families that only some services have.
+    pub(crate) fn registry(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
     /// The exposition in OpenMetrics text.
     ///
     /// # Errors
@@ -58,12 +63,16 @@ impl ShopMetrics {
     }
 }
 
-fn register<M: prometheus_client::registry::Metric + Clone>(registry: &mut Registry, name: &Metric, family: M) -> M {
+pub(crate) fn register<M: prometheus_client::registry::Metric + Clone>(
+    registry: &mut Registry,
+    name: &Metric,
+    family: M,
+) -> M {
     registry.register(name.registered_name(), name.help, family.clone());
     family
 }
 
-fn durations() -> Histogram {
+pub(crate) fn durations() -> Histogram {
     Histogram::new(DURATION_BUCKETS)
 }
 
@@ -325,7 +334,7 @@ impl<P: Process> Collector for ProcessCollector<P> {
     }
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &Metric, value: f64) -> Result<(), fmt::Error> {
+pub(crate) fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &Metric, value: f64) -> Result<(), fmt::Error> {
     let gauge: ConstGauge<f64> = ConstGauge::new(value);
     gauge.encode(encoder.encode_descriptor(name.registered_name(), name.help, None, gauge.metric_type())?)
 }

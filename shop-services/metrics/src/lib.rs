@@ -1,10 +1,18 @@
 //! Names, units and labels of the metrics that every shop service exports, and the families that record them.
 
+pub mod calls;
+pub mod events;
 pub mod families;
 pub mod names;
+pub mod payments;
+pub mod stock;
 
+pub use calls::Calls;
+pub use events::Events;
 pub use families::{
     Admission, Build, Database, DatabaseOperation, HttpServer, Lifecycle, Offered, PoolState, Process, Rejected,
     Request, ShopMetrics,
 };
 pub use names::{Kind, Metric};
+pub use payments::Payments;
+pub use stock::Stock;

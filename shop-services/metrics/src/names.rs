@@ -169,7 +169,119 @@ pub const PROCESS_CPU: Metric =
 pub const PROCESS_MEMORY: Metric =
     metric("process_resident_memory_bytes", Kind::Gauge, "bytes", &[], "Resident memory of the process");
 
-/// All of them; a running catalog exports each, and no other (`catalog/tests`).
+/// Events that left for the broker.
+pub const MESSAGES_SENT: Metric = metric(
+    "messaging_client_sent_messages_total",
+    Kind::Counter,
+    "messages",
+    &[MESSAGING_OPERATION],
+    "Events published and acknowledged by the broker",
+);
+/// Events that came from the broker, however they ended.
+pub const MESSAGES_CONSUMED: Metric = metric(
+    "messaging_client_consumed_messages_total",
+    Kind::Counter,
+    "messages",
+    &[MESSAGING_OPERATION, OUTCOME],
+    "Events taken from the broker: applied, duplicate, retried or dead_lettered",
+);
+/// Time to apply one event.
+pub const MESSAGE_PROCESS_DURATION: Metric = metric(
+    "messaging_process_duration_seconds",
+    Kind::Histogram,
+    "seconds",
+    &[],
+    "Time to apply one event, from its delivery to the commit",
+);
+/// A growing outbox says that the broker is away or the relay too slow.
+pub const OUTBOX_UNPUBLISHED: Metric = metric(
+    "shop_outbox_unpublished_messages",
+    Kind::Gauge,
+    "messages",
+    &[],
+    "Events written but not yet published; absent until the outbox was read once",
+);
+/// Age of the event that waits longest.
+pub const OUTBOX_OLDEST_AGE: Metric = metric(
+    "shop_outbox_oldest_age_seconds",
+    Kind::Gauge,
+    "seconds",
+    &[],
+    "Age of the oldest event not yet published, 0 while none waits; absent until the outbox was read once",
+);
+/// What the inbox kept from being applied twice.
+pub const INBOX_DUPLICATES: Metric = metric(
+    "shop_inbox_duplicates_total",
+    Kind::Counter,
+    "messages",
+    &[],
+    "Events delivered again after they had been applied",
+);
+/// How requests with an idempotency key began.
+pub const IDEMPOTENCY: Metric = metric(
+    "shop_idempotency_total",
+    Kind::Counter,
+    "requests",
+    &[OUTCOME],
+    "Requests with an idempotency key: executed, replayed, running or mismatched",
+);
+/// Label of the kind of event, for example `stock.reserved`.
+pub const MESSAGING_OPERATION: &str = "messaging_operation_name";
+/// Label of how something ended.
+pub const OUTCOME: &str = "outcome";
+
+/// What services with events and idempotent writes export besides [`ALL`].
+pub const EVENTS: &[Metric] = &[
+    MESSAGES_SENT,
+    MESSAGES_CONSUMED,
+    MESSAGE_PROCESS_DURATION,
+    OUTBOX_UNPUBLISHED,
+    OUTBOX_OLDEST_AGE,
+    INBOX_DUPLICATES,
+    IDEMPOTENCY,
+];
+
+/// Stock set aside now, as one replica last counted it.
+pub const RESERVATIONS: Metric = metric(
+    "shop_reservations",
+    Kind::Gauge,
+    "reservations",
+    &["state"],
+    "Reservations that hold stock, by state held or overdue; absent until they were counted once",
+);
+/// Demand that stock could not serve.
+pub const STOCK_REJECTIONS: Metric = metric(
+    "shop_stock_rejections_total",
+    Kind::Counter,
+    "requests",
+    &[],
+    "Reservations refused because stock was short or the order was settled or overtaken",
+);
+
+/// What inventory exports besides [`ALL`] and [`EVENTS`].
+pub const STOCK: &[Metric] = &[RESERVATIONS, STOCK_REJECTIONS];
+
+/// Calls to other services and providers.
+pub const HTTP_CLIENT_DURATION: Metric = metric(
+    "http_client_request_duration_seconds",
+    Kind::Histogram,
+    "seconds",
+    &["server", HTTP_RESPONSE_STATUS_CODE],
+    "Duration of calls, from the request to the end of the answer; the status code is 0 where none came",
+);
+/// Operations that the provider answered, or did not.
+pub const PAYMENTS: Metric = metric(
+    "shop_payments_total",
+    Kind::Counter,
+    "operations",
+    &["operation", OUTCOME],
+    "Operations at the payment provider: succeeded, declined, unknown (asked again later) or review (given to a person)",
+);
+
+/// What payments exports besides [`ALL`] and [`EVENTS`].
+pub const PAYING: &[Metric] = &[HTTP_CLIENT_DURATION, PAYMENTS];
+
+/// What every service exports; a running catalog exports each, and no other (`catalog/tests`).
 pub const ALL: &[Metric] = &[
     HTTP_REQUEST_DURATION,
     HTTP_ACTIVE_REQUESTS,
@@ -196,7 +308,7 @@ mod tests {
 
     #[test]
     fn every_name_follows_prometheus_naming() {
-        for m in ALL {
+        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING) {
             assert!(m.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", m.name);
             assert_eq!(m.kind == Kind::Counter, m.name.ends_with("_total"), "{}", m.name);
             let stem = m.registered_name();
@@ -209,9 +321,9 @@ mod tests {
 
     #[test]
     fn no_name_is_declared_twice() {
-        let mut names: Vec<_> = ALL.iter().map(|m| m.name).collect();
+        let mut names: Vec<_> = ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).map(|m| m.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), ALL.len());
+        assert_eq!(names.len(), ALL.len() + EVENTS.len() + STOCK.len() + PAYING.len());
     }
 }

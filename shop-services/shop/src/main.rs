@@ -4,8 +4,8 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use shop_catalog::serve::World;
 use shop_kit::telemetry::Telemetry;
+use shop_kit::{Clock, TelemetryConfig, World};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,17 +23,67 @@ enum Service {
     /// Products, variants, categories and search.
     #[command(subcommand)]
     Catalog(shop_catalog::Command),
+    /// Prices, promotions, coupons and signed quotes.
+    #[command(subcommand)]
+    Pricing(shop_pricing::Command),
+    /// Stock, reservations and adjustments.
+    #[command(subcommand)]
+    Inventory(shop_inventory::Command),
+    /// Payments by order, from authorization to refund.
+    #[command(subcommand)]
+    Payments(shop_payments::Command),
+    /// A payment provider to develop against; not a part of the shop.
+    PspSim {
+        /// Its API and where its notices go.
+        #[command(flatten)]
+        config: psp_sim::Config,
+        /// Logs and traces.
+        #[command(flatten)]
+        telemetry: TelemetryConfig,
+    },
+}
+
+impl Service {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Catalog(_) => "catalog",
+            Self::Pricing(_) => "pricing",
+            Self::Inventory(_) => "inventory",
+            Self::Payments(_) => "payments",
+            Self::PspSim { .. } => "psp-sim",
+        }
+    }
+
+    fn telemetry(&self) -> &TelemetryConfig {
+        match self {
+            Self::Catalog(command) => command.telemetry(),
+            Self::Pricing(command) => command.telemetry(),
+            Self::Inventory(command) => command.telemetry(),
+            Self::Payments(command) => command.telemetry(),
+            Self::PspSim { telemetry, .. } => telemetry,
+        }
+    }
+
+    async fn run(self, world: World) -> anyhow::Result<()> {
+        match self {
+            Self::Catalog(command) => shop_catalog::run(command, world).await.context("catalog"),
+            Self::Pricing(command) => shop_pricing::run(command, world).await.context("pricing"),
+            Self::Inventory(command) => shop_inventory::run(command, world).await.context("inventory"),
+            Self::Payments(command) => shop_payments::run(command, world).await.context("payments"),
+            Self::PspSim { config, .. } => psp_sim::run(config, now, world.stop).await.context("psp-sim"),
+        }
+    }
 }
 
 fn main() -> anyhow::Result<()> {
     let started = Instant::now();
-    let Service::Catalog(command) = Cli::parse().service;
-    let telemetry = Telemetry::start("catalog", command.telemetry())?;
+    let service = Cli::parse().service;
+    let telemetry = Telemetry::start(service.name(), service.telemetry())?;
     // As many workers as the CPU quota allows, so that a small pod does not fight itself.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     let outcome = runtime.block_on(async {
-        let world = World { started, stop: stop_signal()?, clock: now, random: ChaCha8Rng::from_os_rng() };
-        shop_catalog::run(command, world).await.context("catalog")
+        let world = World { started, stop: stop_signal()?, clock: Clock::new(now), random: ChaCha8Rng::from_os_rng() };
+        service.run(world).await
     });
     telemetry.stop();
     outcome

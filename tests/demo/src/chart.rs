@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::scenario::Schedule;
+
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 48.0;
@@ -70,6 +72,15 @@ impl Chart {
                 LEFT - 6.0,
                 (at + 4.0).max(10.0)
             );
+        }
+        for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
+            let at = LEFT + share * (WIDTH - LEFT);
+            let anchor = [(0.0, "start"), (1.0, "end")].iter().find(|(s, _)| *s == share).map_or("middle", |(_, a)| a);
+            #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
+            let second = self.span.0 + (share * (self.span.1 - self.span.0) as f64) as i64;
+            let clock = Schedule::clock(second);
+            let _ =
+                write!(svg, "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{clock}</text>", HEIGHT - 4.0);
         }
         if let Some(limit) = self.limit {
             let at = y(limit);

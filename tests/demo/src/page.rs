@@ -55,7 +55,7 @@ polyline.median{stroke:var(--presale);stroke-dasharray:4 3;stroke-width:1.2}poly
 span.presale,span.median,span.bandname{color:var(--presale)}span.hpa{color:var(--hpa)}span.load{color:var(--load)}\
 span.thin{color:var(--soft)}.band{fill:var(--band)}.act{fill:var(--act)}.grid{stroke:var(--grid)}\
 .limit{stroke:var(--bad);stroke-dasharray:3 3}.legend{margin:.2rem 0;font-size:.85rem}.kept{color:var(--load)}\
-.broken{color:var(--bad)}pre{white-space:pre-wrap;color:var(--soft);font-size:.85rem}li{margin:.2rem 0}";
+.broken{color:var(--bad)}pre{white-space:pre-wrap;color:var(--soft);font-size:.85rem}ul{list-style:none;padding:0}li{margin:.2rem 0}";
 
 fn html(material: &Material<'_>) -> String {
     let verdict = material.verdict;
@@ -109,11 +109,12 @@ fn figures(verdict: &Verdict) -> String {
 }
 
 fn charts(material: &Material<'_>) -> [Chart; 3] {
-    let (s, frames) = (material.schedule, material.frames);
+    let s = material.schedule;
+    let frames: Vec<&Frame> = material.frames.iter().filter(|frame| (s.open..=s.close).contains(&frame.at)).collect();
     let span = (s.open, s.close);
     let acts = || {
         vec![
-            (s.rise, s.fault, "daily rise"),
+            (s.rise, s.fall, "daily rise"),
             (s.fault, s.fault_over, "sick pod"),
             (s.promotion, s.promotion_over, "promotion"),
         ]
@@ -122,7 +123,7 @@ fn charts(material: &Material<'_>) -> [Chart; 3] {
     let p99 = |side: usize| {
         material
             .seconds
-            .iter()
+            .range(s.open..=s.close)
             .map(|(at, sides)| (*at, sides[side].and_then(|second| second.p99_ms)))
             .collect::<Vec<_>>()
     };

@@ -17,7 +17,7 @@ pub(crate) const SIDES: [&str; 2] = ["Presale", "HPA"];
 pub(crate) const NODE_PORTS: [u16; 2] = [30_281, 30_282];
 
 /// Requests per second outside of acts.
-pub(crate) const BASE: f64 = 24.0;
+pub(crate) const BASE: f64 = 26.0;
 /// Daily rise and promotion, each over [`BASE`].
 pub(crate) const FACTOR: f64 = 5.0;
 /// Uplift that the promotion is announced with.
@@ -27,26 +27,28 @@ pub(crate) const PROMOTED: f64 = 4.0;
 /// Fewest replicas of both.
 pub(crate) const MINIMUM: u32 = 4;
 /// Most replicas of both.
-pub(crate) const MAXIMUM: u32 = 12;
+pub(crate) const MAXIMUM: u32 = 10;
 /// CPU request and limit of each pod.
 pub(crate) const CPU: &str = "40m";
 /// Requests per second that a replica is declared to serve; learning starts there.
-pub(crate) const PER_REPLICA: u32 = 14;
+pub(crate) const PER_REPLICA: u32 = 26;
 /// Objective of a second: its 99th percentile, timed from the intended start.
-pub(crate) const SLO: std::time::Duration = std::time::Duration::from_millis(250);
+pub(crate) const SLO: std::time::Duration = std::time::Duration::from_millis(400);
 /// Stabilization of both on the way down; five minutes would be usual.
 pub(crate) const WINDOW: u32 = 30;
 /// Products in the shop.
 pub(crate) const PRODUCTS: u32 = 10_000;
 
-/// The forecast's grid: the daily rise fills exactly one of its steps.
+/// The forecast's grid: the daily rise begins with one of its steps.
 const STEP: i64 = 300;
+/// How long the daily rise lasts.
+const RISE_LASTS: i64 = 240;
 /// From the start of the demonstration to both services being Ready, generously.
 const SETUP: i64 = 80;
 /// Load that both have seen before the rise may come.
 const SETTLES: i64 = 20;
 /// From the end of the last act to the minimum.
-const DESCENT: i64 = 55;
+const DESCENT: i64 = 75;
 /// A promotion fits before the rise if there is so much time.
 const PROMOTION_FITS: i64 = 195;
 const PROMOTION_LASTS: i64 = 60;
@@ -81,7 +83,7 @@ impl Schedule {
     pub(crate) fn from(now: i64) -> Self {
         let open = now + SETUP;
         let rise = (open + SETTLES + STEP - 1).div_euclid(STEP) * STEP;
-        let fall = rise + STEP;
+        let fall = rise + RISE_LASTS;
         let before = rise - open >= PROMOTION_FITS;
         let promotion = if before { open + ANNOUNCED_BEFORE } else { fall + 20 };
         let promotion_over = promotion + PROMOTION_LASTS;
@@ -119,7 +121,7 @@ impl Schedule {
         Ok(Visitors {
             rate: RateModel {
                 level: Level::Flat(BASE),
-                rises: vec![DailyRise { at: zoned.time(), bump: bump(FACTOR, STEP) }],
+                rises: vec![DailyRise { at: zoned.time(), bump: bump(FACTOR, RISE_LASTS) }],
                 events: vec![Event {
                     start: Timestamp::from_second(self.promotion)?,
                     bump: bump(PROMOTED, PROMOTION_LASTS),
@@ -177,7 +179,7 @@ mod tests {
             assert!(s.rise >= s.open + SETTLES && s.rise % STEP == 0, "{s:?}");
             let apart = s.promotion_over + 15 <= s.rise || s.fall + 15 <= s.promotion;
             assert!(apart && s.fault_over < s.fall, "{s:?}");
-            assert!(s.close - now <= 12 * 60 + 45, "{s:?} takes {} s", s.close - now);
+            assert!(s.close - now <= 12 * 60, "{s:?} takes {} s", s.close - now);
         }
     }
 

@@ -117,7 +117,8 @@ async fn prometheus(schedule: &Schedule, seed: u64) -> anyhow::Result<Prometheus
         visitors: schedule.visitors(seed)?,
         end: (schedule.open - 60).div_euclid(60) * 60,
         weeks: 4,
-        step: 60,
+        step: 15,
+        thinned: 2,
         labels: vec![label("namespace", NAMESPACE), label("service", SERVICE), label("pod", "past")],
     };
     let file = path.clone();

@@ -10,7 +10,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize as _};
 use ratatui::symbols::Marker;
 use ratatui::text::Line;
-use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph, Wrap};
+use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, LegendPosition, Paragraph, Wrap};
 
 use crate::records::Seconds;
 use crate::scenario::{MAXIMUM, SLO, Schedule};
@@ -230,6 +230,10 @@ fn plot(canvas: &mut Canvas<'_>, area: Rect, title: &'static str, lines: &[Curve
     let time = Axis::default().bounds([0.0, BACK as f64]).labels([format!("-{BACK} s"), "now".to_owned()]);
     let value =
         Axis::default().bounds([0.0, top]).labels(["0".to_owned(), format!("{:.0}", top / 2.0), format!("{top:.0}")]);
-    let chart = Chart::new(sets.collect()).block(Block::bordered().title(title)).x_axis(time).y_axis(value);
+    // Without a legend nobody knows the colours: it is shown however little room there is.
+    let always = (Constraint::Percentage(100), Constraint::Percentage(100));
+    let chart =
+        Chart::new(sets.collect()).legend_position(Some(LegendPosition::TopLeft)).hidden_legend_constraints(always);
+    let chart = chart.block(Block::bordered().title(title)).x_axis(time).y_axis(value);
     canvas.render_widget(chart, area);
 }

@@ -6,6 +6,8 @@ mod api_server;
 mod audit;
 #[path = "handles/chaos_proxy.rs"]
 mod chaos_proxy;
+#[path = "handles/nats.rs"]
+mod nats;
 #[path = "handles/postgres.rs"]
 mod postgres;
 #[path = "handles/process.rs"]

@@ -12,8 +12,8 @@ use hyper_util::rt::TokioExecutor;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::Value;
-use shop_catalog::serve::World;
 use shop_catalog::{CatalogError, Command, ServeConfig};
+use shop_kit::{Clock, World};
 use test_kit::Postgres;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -91,7 +91,7 @@ pub(crate) async fn start_on(database_url: &str, flags: &[&str]) -> anyhow::Resu
     let world = World {
         started: Instant::now(),
         stop: stop.clone(),
-        clock: || jiff::Timestamp::from_second(1_800_000_000).unwrap_or_default(),
+        clock: Clock::new(|| jiff::Timestamp::from_second(1_800_000_000).unwrap_or_default()),
         random: ChaCha8Rng::seed_from_u64(u64::from(public.port())),
     };
     let task = tokio::spawn(shop_catalog::run(Command::Serve(Box::new(serve)), world));

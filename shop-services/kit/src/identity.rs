@@ -1,5 +1,6 @@
 //! Where new ids and times come from: a clock and a seeded generator, both given from outside.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -7,8 +8,27 @@ use rand::RngCore;
 use rand_chacha::ChaCha8Rng;
 use uuid::{Builder, Uuid};
 
-/// Tells the time.
-pub type Clock = fn() -> Timestamp;
+/// Tells the time; clones are the same clock.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// A clock that asks `now`.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.now()).finish()
+    }
+}
 
 /// Makes UUIDv7 ids: time first, so that newer sorts later, then 74 random bits, so that none can be guessed.
 #[derive(Debug, Clone)]
@@ -25,7 +45,7 @@ impl Identity {
 
     /// Now.
     pub fn now(&self) -> Timestamp {
-        (self.clock)()
+        self.clock.now()
     }
 
     /// An id for something created at `at`.
@@ -44,7 +64,7 @@ mod tests {
 
     #[test]
     fn younger_ids_sort_later() {
-        let identity = Identity::new(|| Timestamp::UNIX_EPOCH, ChaCha8Rng::seed_from_u64(1));
+        let identity = Identity::new(Clock::new(|| Timestamp::UNIX_EPOCH), ChaCha8Rng::seed_from_u64(1));
         let (a, b) = (Timestamp::from_second(1).unwrap(), Timestamp::from_second(2).unwrap());
         assert!(identity.mint(a) < identity.mint(b));
         assert_ne!(identity.mint(a), identity.mint(a));

@@ -1,0 +1,104 @@
+//! What services tell each other through the broker: the kinds of events, and what each says.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::money::Money;
+
+/// A product came into the catalog: [`ProductCreated`].
+pub const PRODUCT_CREATED: &str = "product.created";
+/// A price was set: [`PriceChanged`].
+pub const PRICE_CHANGED: &str = "price.changed";
+/// A coupon was redeemed for an order: [`CouponRedeemed`].
+pub const COUPON_REDEEMED: &str = "coupon.redeemed";
+/// An order is paid and its stock taken: [`OrderSettled`].
+pub const ORDER_CONFIRMED: &str = "order.confirmed";
+/// An order came to nothing: [`OrderSettled`].
+pub const ORDER_CANCELLED: &str = "order.cancelled";
+/// Stock was set aside for an order: [`StockMoved`].
+pub const STOCK_RESERVED: &str = "stock.reserved";
+/// Stock set aside was given back, by the order or because its time was up: [`StockMoved`].
+pub const STOCK_RELEASED: &str = "stock.released";
+/// Stock set aside left for good: [`StockMoved`].
+pub const STOCK_COMMITTED: &str = "stock.committed";
+/// What can be sold of an SKU fell to its threshold or below: [`StockLevel`].
+pub const STOCK_LOW: &str = "stock.low";
+/// Nothing can be sold of an SKU any more: [`StockLevel`].
+pub const STOCK_DEPLETED: &str = "stock.depleted";
+
+/// Money was set aside: [`PaymentChanged`].
+pub const PAYMENT_AUTHORIZED: &str = "payment.authorized";
+/// Money was taken: [`PaymentChanged`].
+pub const PAYMENT_CAPTURED: &str = "payment.captured";
+/// The provider declined: [`PaymentChanged`].
+pub const PAYMENT_FAILED: &str = "payment.failed";
+/// What was set aside was given up: [`PaymentChanged`].
+pub const PAYMENT_VOIDED: &str = "payment.voided";
+/// Money was given back: [`PaymentChanged`].
+pub const PAYMENT_REFUNDED: &str = "payment.refunded";
+
+/// A product came into the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductCreated {
+    /// The product.
+    pub product_id: Uuid,
+    /// Its variants.
+    pub skus: Vec<String>,
+}
+
+/// A price was set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceChanged {
+    /// Stock keeping unit.
+    pub sku: String,
+    /// What one costs, without tax.
+    pub price: Money,
+    /// From when on.
+    pub valid_from: Timestamp,
+}
+
+/// A coupon was redeemed for an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CouponRedeemed {
+    /// The order.
+    pub order_id: Uuid,
+    /// The coupon's code.
+    pub code: String,
+}
+
+/// An order reached one of its ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderSettled {
+    /// The order.
+    pub order_id: Uuid,
+}
+
+/// Stock was set aside, given back or taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockMoved {
+    /// The reservation.
+    pub reservation_id: Uuid,
+    /// The order it is for.
+    pub order_id: Uuid,
+}
+
+/// How much of an SKU can be sold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockLevel {
+    /// Stock keeping unit.
+    pub sku: String,
+    /// Units on hand that are not reserved.
+    pub available: i64,
+}
+
+/// A payment reached another state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentChanged {
+    /// The payment.
+    pub payment_id: Uuid,
+    /// The order it is for.
+    pub order_id: Uuid,
+    /// How much was set aside, taken, given up or given back.
+    pub amount: Money,
+}

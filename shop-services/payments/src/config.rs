@@ -1,0 +1,73 @@
+//! What payments is told: its subcommands and their flags, each with an environment variable.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use shop_kit::auth::ServiceToken;
+use shop_kit::config::{BrokerConfig, duration};
+use shop_kit::{DatabaseConfig, Secret, ServerConfig, TelemetryConfig};
+
+/// What payments can do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Serve the API until SIGTERM; brings the schema up to date first.
+    Serve(Box<ServeConfig>),
+    /// Bring the schema up to date and exit.
+    Migrate(MigrateConfig),
+}
+
+impl Command {
+    /// Logs and traces, whatever the subcommand.
+    pub fn telemetry(&self) -> &TelemetryConfig {
+        match self {
+            Self::Serve(c) => &c.telemetry,
+            Self::Migrate(c) => &c.telemetry,
+        }
+    }
+}
+
+/// Settings of `serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeConfig {
+    /// Listeners, limits, drain.
+    #[command(flatten)]
+    pub server: ServerConfig,
+    /// Payments' own database.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// Events.
+    #[command(flatten)]
+    pub broker: BrokerConfig,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+    /// A service that may call, and its bearer token, as NAME=TOKEN: orders alone pays.
+    #[arg(long, env = "SHOP_SERVICE_TOKENS", value_delimiter = ',')]
+    pub service_token: Vec<ServiceToken>,
+    /// URL of the payment provider, for example `https://psp.example`.
+    #[arg(long, env = "SHOP_PSP_URL")]
+    pub psp_url: String,
+    /// Longest wait for an answer of the provider; after that the outcome is unknown, not a failure.
+    #[arg(long, env = "SHOP_PSP_TIMEOUT", default_value = "3s", value_parser = duration)]
+    pub psp_timeout: Duration,
+    /// Secret that the provider signs its notices with.
+    #[arg(long, env = "SHOP_PSP_NOTICE_SECRET")]
+    pub psp_notice_secret: Secret,
+    /// Pause before the provider is asked again for an unknown outcome; it doubles with every attempt, up to a minute.
+    #[arg(long, env = "SHOP_PSP_RETRY_DELAY", default_value = "1s", value_parser = duration)]
+    pub psp_retry_delay: Duration,
+    /// Attempts after which a payment is given to a person.
+    #[arg(long, env = "SHOP_PSP_ATTEMPTS", default_value_t = 8)]
+    pub psp_attempts: u32,
+}
+
+/// Settings of `migrate`.
+#[derive(Debug, Clone, Args)]
+pub struct MigrateConfig {
+    /// Payments' own database.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+}

@@ -1,0 +1,68 @@
+//! What pricing is told: its subcommands and their flags, each with an environment variable.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use shop_kit::auth::ServiceToken;
+use shop_kit::config::{BrokerConfig, duration};
+use shop_kit::{DatabaseConfig, Secret, ServerConfig, TelemetryConfig};
+
+/// What pricing can do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Serve the API until SIGTERM; brings the schema up to date first.
+    Serve(Box<ServeConfig>),
+    /// Bring the schema up to date and exit.
+    Migrate(MigrateConfig),
+}
+
+impl Command {
+    /// Logs and traces, whatever the subcommand.
+    pub fn telemetry(&self) -> &TelemetryConfig {
+        match self {
+            Self::Serve(c) => &c.telemetry,
+            Self::Migrate(c) => &c.telemetry,
+        }
+    }
+}
+
+/// Settings of `serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeConfig {
+    /// Listeners, limits, drain.
+    #[command(flatten)]
+    pub server: ServerConfig,
+    /// Pricing's own database.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// Events.
+    #[command(flatten)]
+    pub broker: BrokerConfig,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+    /// Bearer token of administrators; without it their routes answer 401.
+    #[arg(long, env = "SHOP_ADMIN_TOKEN")]
+    pub admin_token: Option<Secret>,
+    /// A service that may call, and its bearer token, as NAME=TOKEN: cart, gateway and orders ask for quotes, orders
+    /// redeems, presale reads the calendar.
+    #[arg(long, env = "SHOP_SERVICE_TOKENS", value_delimiter = ',')]
+    pub service_token: Vec<ServiceToken>,
+    /// Key that signs quotes: 32 random bytes in base64url.
+    #[arg(long, env = "SHOP_QUOTE_KEY")]
+    pub quote_key: Secret,
+    /// How long a quote binds.
+    #[arg(long, env = "SHOP_QUOTE_TTL", default_value = "15m", value_parser = duration)]
+    pub quote_ttl: Duration,
+}
+
+/// Settings of `migrate`.
+#[derive(Debug, Clone, Args)]
+pub struct MigrateConfig {
+    /// Pricing's own database.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+}
