@@ -5,7 +5,7 @@ e2e: packages ## The node itself: starts, heals, changes hands, leaves nothing b
 	@tests/cluster/tools.sh --all >/dev/null
 	cargo test -p workspace-tests --no-run --test ground --test chaos
 	cargo test -p workspace-tests --test ground
-	CHAOS_KILLS=3 cargo test -p workspace-tests --test chaos -- --nocapture
+	CHAOS_KILLS=3 CHAOS_SEED=7 cargo test -p workspace-tests --test chaos -- --nocapture
 
 .PHONY: e2e-presale
 e2e-presale: packages image ## Presale on real pods, from Helm to a promotion: what it makes, its commands, adopted workloads
