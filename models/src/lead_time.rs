@@ -139,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn the_prior_holds_until_five_starts_were_seen() {
+    fn the_prior_holds_until_three_starts_were_seen() {
         assert_eq!(lead([]).p95(&[]).p95, seconds(120));
-        assert!(!lead([3, 3, 3, 3]).p95(&[]).learned);
-        assert_eq!(lead([3, 3, 3, 3, 3]).p95(&[]).p95, seconds(15), "and never below the least");
+        assert!(!lead([3, 3]).p95(&[]).learned);
+        assert_eq!(lead([3, 3, 3]).p95(&[]).p95, seconds(15), "and never below the least");
     }
 
     #[test]
