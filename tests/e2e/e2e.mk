@@ -4,6 +4,7 @@
 e2e: packages ## The node itself: starts, heals, changes hands, leaves nothing behind; then 3 kills of real processes
 	@tests/cluster/tools.sh --all >/dev/null
 	cargo test -p workspace-tests --no-run --test ground --test chaos
+	@tests/cluster/ground.sh down # a node that somebody left running says nothing of this checkout
 	cargo test -p workspace-tests --test ground
 	CHAOS_KILLS=3 CHAOS_SEED=7 cargo test -p workspace-tests --test chaos -- --nocapture
 
