@@ -1,12 +1,11 @@
-# The pods: suites that need the one-node cluster, run by name, and a short round of chaos that needs none.
+# The pods: suites that need the one-node cluster, run by name.
 
 .PHONY: e2e
-e2e: packages ## The node itself: starts, heals, changes hands, leaves nothing behind; then 3 kills of real processes
+e2e: packages ## The node itself: starts, heals, changes hands, leaves nothing behind
 	@tests/cluster/tools.sh --all >/dev/null
-	cargo test -p workspace-tests --no-run --test ground --test chaos
+	cargo test -p workspace-tests --no-run --test ground
 	@tests/cluster/ground.sh down # a node that somebody left running says nothing of this checkout
 	cargo test -p workspace-tests --test ground
-	CHAOS_KILLS=3 CHAOS_SEED=7 cargo test -p workspace-tests --test chaos -- --nocapture
 
 .PHONY: e2e-presale
 e2e-presale: packages image ## Presale on real pods, from Helm to a promotion: what it makes, its commands, adopted workloads
