@@ -227,13 +227,13 @@ impl Trained {
             let steps = steps(BAND_STEP, window) + 1;
             let request =
                 PredictRequest { origin: self.origin(now, AHEAD_STEP), step: window, steps, target: Target::Point };
-            let made = self.predict(&request);
-            self.readings.extend(made);
-            self.readings.rotate_right(1);
-            self.readings.truncate(2);
+            if let Some(made) = self.predict(&request) {
+                self.readings.push_front(made);
+                self.readings.truncate(2);
+            }
         }
-        let known = self.readings.iter().filter(|forecast| forecast.step() == window);
-        known.into_iter().find_map(|forecast| forecast.rows().get(forecast.index_of(middle)?).copied())
+        let mut known = self.readings.iter().filter(|forecast| forecast.step() == window);
+        known.find_map(|forecast| forecast.rows().get(forecast.index_of(middle)?).copied())
     }
 
     /// The minute that contains `now`, unless the model has seen it already.
