@@ -23,7 +23,7 @@ pub struct Past {
     pub weeks: u32,
     /// Seconds between samples.
     pub step: u32,
-    /// Before the last two days only every so manieth sample is written, ≥ 1: nobody reads an old past by the minute.
+    /// Before the last two days one of so many samples is written, ≥ 1: nobody reads an old past by the minute.
     pub thinned: u32,
     /// Labels as the scrape adds them, for example `namespace` and `service`, in order.
     pub labels: Vec<(String, String)>,
