@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use jiff::SignedDuration;
 use presale_backtest::forecast::{Question, train};
 use presale_models::{LEVELS, Target};
+use presale_planner::HOLD;
 
 use super::output::write;
 use super::traces::{Recording, duration};
@@ -39,12 +40,11 @@ pub(crate) struct Args {
 #[expect(clippy::unused_async, reason = "every command is run alike")]
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Some((trace, events)) = args.recording.read()? else { anyhow::bail!("--trace FILE names what to learn from") };
-    let hold = SignedDuration::from_mins(5);
     let question = Question {
         step: args.step.as_secs().max(trace.step),
         rows: 1,
         levels: LEVELS.to_vec(),
-        target: Target::Maximum { lead_time: args.lead_time, hold },
+        target: Target::Maximum { lead_time: args.lead_time, hold: HOLD },
         time_zone: args.time_zone,
         country: args.country,
     };
