@@ -9,7 +9,7 @@ use crate::calibration::Conformal;
 use crate::ensemble::{Mixer, Q, mix};
 use crate::expert::analog::{self, Bank};
 use crate::expert::regression::{self, FEATURES, Rows};
-use crate::expert::{self, Ask, EXPERTS, MEMBERS, profile};
+use crate::expert::{self, Ask, EXPERTS, Expert, MEMBERS, profile};
 use crate::season::Profile;
 use crate::sorted::{Sorted, ascending};
 use crate::state::State;
@@ -46,6 +46,8 @@ pub(crate) struct Lesson<'a> {
     pub(crate) first: usize,
     /// Steps that are no outcome to learn from.
     pub(crate) usable: &'a [bool],
+    /// An expert that gets no weight, to measure what it is worth.
+    pub(crate) without: Option<Expert>,
 }
 
 /// A fitted horizon.
@@ -117,8 +119,7 @@ impl Lesson<'_> {
     fn outcome(&self, t: usize, horizon: usize, window: usize) -> Option<f64> {
         let target = t + horizon - 1;
         let span = self.z.get(target..target + window)?;
-        let known = span.iter().all(|z| z.is_finite());
-        known.then(|| span.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+        span.iter().all(|z| z.is_finite()).then(|| span.iter().copied().fold(f64::NEG_INFINITY, f64::max))
     }
 }
 
@@ -220,7 +221,7 @@ impl<'a> Replay<'a> {
             regression: None,
             residuals: vec![Sorted::default(); MEMBERS.len()],
             mixer: Mixer::new(MEMBERS.len() + 1),
-            weights: Mixer::new(MEMBERS.len() + 1).weights(),
+            weights: Mixer::new(MEMBERS.len() + 1).weights_without(lesson.without),
             conformal: Conformal::new((horizon + window).div_ceil(stride) as f64),
             waiting: VecDeque::new(),
             trials: Vec::new(),
@@ -342,7 +343,7 @@ impl<'a> Replay<'a> {
             }
         }
         if self.outcomes > before {
-            self.weights = self.mixer.weights();
+            self.weights = self.mixer.weights_without(self.lesson.without);
         }
     }
 
@@ -355,7 +356,7 @@ impl<'a> Replay<'a> {
             let stored = values.map(|v| v as f32);
             stored
         };
-        let weights = self.mixer.weights();
+        let weights = self.mixer.weights_without(self.lesson.without);
         let heavy = |w: &[f64; Q]| w.iter().any(|w| *w >= NEGLIGIBLE);
         let members = self
             .residuals
