@@ -105,12 +105,12 @@ async fn what_a_promotion_brought_is_what_the_next_one_is_planned_with() -> Resu
     let data = tempfile::tempdir()?;
     let load = load(USUAL, Some(past(jiff_now().as_second())?)).await?;
     let operator = stage.operator("one", data.path(), &[&load.url(), "--rate-window=5s"]).await?;
-    let spec = json!({"image": "localhost/catalog:1", "replicas": {"min": 2, "max": 40},
+    let spec = json!({"image": "localhost/catalog:1", "replicas": {"min": 2, "max": 60},
         "scaling": {"signal": signal(), "leadTime": "5s", "capacity": {"requestsPerReplica": "20"}}});
     stage.shop("catalog", spec).await?;
     stage.status("catalog", "its load is known", |status| status["lastDecision"]["reactiveFloor"].is_u64()).await?;
 
-    // The next hour's sale, before anything of its kind was seen, and the one that is seen.
+    // The next hour's sale before any was seen, and the one that is seen.
     let next = jiff_now() + Duration::from_hours(1);
     let before = planned(&stage, "before", next).await?;
     let start = Timestamp::from_second((jiff_now().as_second() + 30).div_euclid(60) * 60 + 60)?;
@@ -136,7 +136,10 @@ async fn what_a_promotion_brought_is_what_the_next_one_is_planned_with() -> Resu
     );
 
     let after = planned(&stage, "after", next).await?;
-    ensure!(after < before, "{before} replicas were planned of a guess, {after} of {brought}");
+    ensure!(
+        after < before,
+        "{before} replicas were planned of what was announced, {after} although this came: {brought}"
+    );
     ensure!(f64::from(after) * 20.0 > USUAL * TIMES, "{after} replicas do not serve what such a sale brings");
     operator.stop().await
 }
@@ -144,12 +147,13 @@ async fn what_a_promotion_brought_is_what_the_next_one_is_planned_with() -> Resu
 /// How long such a sale lasts.
 const SALE: Duration = Duration::from_mins(3);
 
-/// A sale of which nobody says what it brings.
+/// A sale that is announced with four times the usual load.
 fn sale(name: &str, start: Timestamp) -> Result<PromotionEvent> {
     let start = start.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     Ok(serde_json::from_value(json!({
         "apiVersion": "presale.dev/v1alpha1", "kind": "PromotionEvent", "metadata": {"name": name},
-        "spec": {"kind": "FlashSale", "targets": [{"service": "catalog"}], "preScale": {"readyBefore": "10s"},
+        "spec": {"kind": "FlashSale", "preScale": {"readyBefore": "10s"},
+            "targets": [{"service": "catalog", "expectedUplift": {"low": "3", "likely": "4", "high": "5"}}],
             "schedule": {"timeZone": "UTC", "duration": format!("{}s", SALE.as_secs()), "start": start}}
     }))?)
 }

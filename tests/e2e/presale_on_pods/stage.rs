@@ -192,6 +192,7 @@ async fn prometheus(namespace: &str) -> anyhow::Result<Prometheus> {
             end: now().as_second().div_euclid(60) * 60 - 60,
             weeks: 4,
             step: 60,
+            thinned: 1,
             labels: vec![label("namespace", namespace), label("service", shop.name), label("pod", "past")],
         };
         let file = path.clone();
