@@ -43,7 +43,6 @@ async fn presale_runs_real_pods() -> anyhow::Result<()> {
 /// Everything that is checked. The calm service is left alone meanwhile, at constant load.
 async fn acts(stage: &Stage) -> anyhow::Result<()> {
     let calm = Load::start(&CALM, 1.0)?;
-    let resting = Instant::now();
     step("Helm's operator is locked in and its services serve", installed::check(stage)).await?;
     let busy = async {
         step("a promotion has its capacity in time and ramps back", promotion::check(stage)).await?;
@@ -53,10 +52,10 @@ async fn acts(stage: &Stage) -> anyhow::Result<()> {
         step("the command line reaches the operator through the API server", commands::check(stage)).await?;
         step("what is adopted is only scaled", adopted::check(stage)).await
     };
-    let (busy, beside) = tokio::join!(busy, beside);
+    let (busy, beside, rest) = tokio::join!(busy, beside, undisturbed::begin(stage));
     busy.and(beside)?;
     step("every panel, recording and annotation has data", panels::check(stage)).await?;
-    step("what is at rest is not written", undisturbed::check(stage, resting)).await?;
+    step("what is at rest is not written", undisturbed::check(stage, &rest?)).await?;
     let served = calm.end().await?;
     anyhow::ensure!(served.offered > 500 && served.failures() == 0, "the calm service failed: {served:?}");
     step("a metric blackout changes nothing", sick::blackout(stage)).await?;

@@ -38,7 +38,7 @@ pub(crate) struct Shop {
 /// The service that things happen to.
 pub(crate) const CATALOG: Shop = Shop { name: "catalog", node_port: 30_381, rate: 24.0, min: 4 };
 /// The service that nothing happens to.
-pub(crate) const CALM: Shop = Shop { name: "calm", node_port: 30_382, rate: 4.0, min: 2 };
+pub(crate) const CALM: Shop = Shop { name: "calm", node_port: 30_382, rate: 20.0, min: 2 };
 
 /// The stage; database and Prometheus end with it.
 pub(crate) struct Stage {

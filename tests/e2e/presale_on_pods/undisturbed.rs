@@ -13,18 +13,38 @@ use crate::stage::{CALM, Stage, now};
 
 /// For so long nothing is written.
 const REST: Duration = Duration::from_mins(5);
+/// By then load, forecast and what was learned have been told once.
+const SETTLES: Duration = Duration::from_secs(45);
 
-/// Waits until five minutes have passed since `from`, and looks for writes in the audit log.
-pub(crate) async fn check(stage: &Stage, from: Instant) -> anyhow::Result<()> {
-    tokio::time::sleep_until(from + REST).await;
+/// Where the rest began.
+pub(crate) struct Rest {
+    from: Instant,
+    status: String,
+}
+
+/// Waits until the service has settled, and remembers its status.
+pub(crate) async fn begin(stage: &Stage) -> anyhow::Result<Rest> {
+    tokio::time::sleep(SETTLES).await;
+    Ok(Rest { from: Instant::now(), status: status(stage).await? })
+}
+
+async fn status(stage: &Stage) -> anyhow::Result<String> {
+    Ok(serde_json::to_string(&stage.shop(CALM.name).await?.status)?)
+}
+
+/// Waits until it has lasted five minutes, and looks for writes in the audit log.
+pub(crate) async fn check(stage: &Stage, rest: &Rest) -> anyhow::Result<()> {
+    tokio::time::sleep_until(rest.from + REST).await;
     let until_now = now();
     let begun = until_now - REST;
     let written = stage.written()?.between(begun, until_now).filter(|entry| entry.name == CALM.name);
     ensure!(
         written.is_empty(),
-        "in five minutes at rest {} was written {} times: {written:#?}",
+        "in five minutes at rest {} was written {} times: {written:#?}\nbefore: {}\nafter: {}",
         CALM.name,
-        written.len()
+        written.len(),
+        rest.status,
+        status(stage).await?
     );
     // Events bear names of their own: what they are about is in them.
     let events = Api::<Event>::namespaced(stage.client.clone(), &stage.namespace).list(&ListParams::default()).await?;
