@@ -31,6 +31,7 @@ kubeconform               kubeconform    github.com/yannh/kubeconform/cmd/kubeco
 kwok                      kwok           sigs.k8s.io/kwok/cmd/kwok
 nats-server               nats-server    github.com/nats-io/nats-server/v2
 pause                     pause          tools/pause
+hpa-replay                differential/hpa differential/hpa
 '
 
 say() { printf '%s\n' "$*" >&2; }
@@ -43,7 +44,11 @@ row() {
 }
 
 module_dir() {
-  if [ "$1" = pause ]; then echo "$HERE/pause"; else echo "$HERE/tools/$1"; fi
+  case "$1" in
+    pause) echo "$HERE/pause" ;;
+    differential/*) echo "$HERE/../$1" ;;
+    *) echo "$HERE/tools/$1" ;;
+  esac
 }
 
 # Kubernetes reports its version from two packages; without both, /version lies.

@@ -7,7 +7,7 @@ use crate::baseline::{
     ahpa::Ahpa,
     aws::Aws,
     crane::Crane,
-    hpa::{Hpa, HpaSpec},
+    hpa::{Hpa, HpaBehavior, HpaSpec},
     keda::Keda,
     knative::Knative,
     oracle::Oracle,
@@ -154,11 +154,11 @@ fn lead(scenario: &Scenario) -> jiff::SignedDuration {
 
 fn entry(name: &str, target: f64, scenario: &Scenario) -> Option<Box<dyn Policy + Send>> {
     let capacity = scenario.plant.replica_capacity;
-    let spec = |behavior_down| HpaSpec { target, capacity, min: 1, max: 1_000_000, behavior_down };
+    let spec = |behavior| HpaSpec { target, capacity, min: 1, max: 1_000_000, behavior };
     Some(match name {
         "oracle" => Box::new(Oracle::new(&scenario.loads, &scenario.plant)),
         "hpa" => Box::new(Hpa::new(spec(None))),
-        "hpa-behavior" => Box::new(Hpa::new(spec(Some(300)))),
+        "hpa-behavior" => Box::new(Hpa::new(spec(Some(HpaBehavior::default())))),
         "keda" => Box::new(Keda::new(spec(None), None)),
         "keda-cron" => Box::new(Keda::new(spec(None), Some(&scenario.past))),
         "phpa" => Box::new(Phpa::new(spec(None), false)),

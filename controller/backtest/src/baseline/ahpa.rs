@@ -23,7 +23,7 @@ pub struct Ahpa {
 impl Ahpa {
     /// Looks ahead by twice `lead_seconds`.
     pub fn new(spec: HpaSpec, lead_seconds: i64) -> Self {
-        Self { hpa: Hpa::new(spec), target: spec.target, per_replica: spec.target * spec.capacity, lead_seconds }
+        Self { target: spec.target, per_replica: spec.target * spec.capacity, lead_seconds, hpa: Hpa::new(spec) }
     }
 }
 

@@ -28,9 +28,9 @@ impl Aws {
     /// Target tracking to `spec.target`, with the forecast at the same load per replica.
     pub fn new(spec: HpaSpec) -> Self {
         Self {
-            dynamic: Hpa::new(spec),
             target: spec.target,
             per_replica: spec.target * spec.capacity,
+            dynamic: Hpa::new(spec),
             made_at: i64::MIN,
             floors: Vec::new(),
         }

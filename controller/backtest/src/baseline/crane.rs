@@ -29,7 +29,7 @@ pub struct Crane {
 impl Crane {
     /// Steers to `spec.target` on the higher of live and forecast load.
     pub fn new(spec: HpaSpec) -> Self {
-        Self { hpa: Hpa::new(spec), target: spec.target, fitted_at: i64::MIN, period: Vec::new() }
+        Self { target: spec.target, hpa: Hpa::new(spec), fitted_at: i64::MIN, period: Vec::new() }
     }
 
     fn fit(&mut self, second: i64, past: &Past) {

@@ -28,7 +28,7 @@ impl Keda {
     pub fn new(spec: HpaSpec, training: Option<&Past>) -> Self {
         let per_replica = spec.target * spec.capacity;
         let cron = training.map(|past| windows(past, per_replica));
-        Self { hpa: Hpa::new(spec), target: spec.target, cron, read_at: None, read: None, per_replica }
+        Self { target: spec.target, hpa: Hpa::new(spec), cron, read_at: None, read: None, per_replica }
     }
 }
 

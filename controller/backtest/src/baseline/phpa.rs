@@ -29,7 +29,7 @@ pub struct Phpa {
 impl Phpa {
     /// As shipped or corrected.
     pub fn new(spec: HpaSpec, corrected: bool) -> Self {
-        Self { hpa: Hpa::new(spec), target: spec.target, corrected, history: Vec::new(), last: i64::MIN, forecast: 0 }
+        Self { target: spec.target, hpa: Hpa::new(spec), corrected, history: Vec::new(), last: i64::MIN, forecast: 0 }
     }
 }
 
