@@ -61,6 +61,10 @@ pub enum ErrorCode {
     OrderNotFound,
     /// The order is not in a state in which this can be done.
     OrderState,
+    /// The cart has as many lines as it may have.
+    CartFull,
+    /// Nothing is in the cart.
+    CartEmpty,
 }
 
 impl ErrorCode {
@@ -95,6 +99,8 @@ impl ErrorCode {
         Self::UnknownOperation,
         Self::OrderNotFound,
         Self::OrderState,
+        Self::CartFull,
+        Self::CartEmpty,
     ];
 
     /// Last segment of the problem type.
@@ -143,6 +149,8 @@ impl ErrorCode {
             Self::UnknownOperation => ("unknown-operation", "No such operation", 404),
             Self::OrderNotFound => ("order-not-found", "No such order", 404),
             Self::OrderState => ("order-state", "Not in this state", 409),
+            Self::CartFull => ("cart-full", "The cart is full", 409),
+            Self::CartEmpty => ("cart-empty", "The cart is empty", 409),
         }
     }
 }

@@ -4,10 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::cart::CartLine;
 use crate::money::Money;
 
 /// A product came into the catalog: [`ProductCreated`].
 pub const PRODUCT_CREATED: &str = "product.created";
+/// A product is not sold any more: [`ProductRetired`].
+pub const PRODUCT_RETIRED: &str = "product.retired";
 /// A price was set: [`PriceChanged`].
 pub const PRICE_CHANGED: &str = "price.changed";
 /// A coupon was redeemed for an order: [`CouponRedeemed`].
@@ -22,6 +25,10 @@ pub const ORDER_CANCELLED: &str = "order.cancelled";
 pub const ORDER_SHIPPED: &str = "order.shipped";
 /// The money of an order was given back: [`OrderChanged`].
 pub const ORDER_REFUNDED: &str = "order.refunded";
+/// What is in a cart changed: [`CartChanged`].
+pub const CART_UPDATED: &str = "cart.updated";
+/// A cart was left with something in it: [`CartChanged`].
+pub const CART_ABANDONED: &str = "cart.abandoned";
 /// Stock was set aside for an order: [`StockMoved`].
 pub const STOCK_RESERVED: &str = "stock.reserved";
 /// Stock set aside was given back, by the order or because its time was up: [`StockMoved`].
@@ -51,6 +58,27 @@ pub struct ProductCreated {
     pub product_id: Uuid,
     /// Its variants.
     pub skus: Vec<String>,
+}
+
+/// A product is not sold any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductRetired {
+    /// The product.
+    pub product_id: Uuid,
+    /// Its variants.
+    pub skus: Vec<String>,
+}
+
+/// What is in a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartChanged {
+    /// The cart.
+    pub cart_id: Uuid,
+    /// Whose it is; absent where it is a guest's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<Uuid>,
+    /// What is in it.
+    pub lines: Vec<CartLine>,
 }
 
 /// A price was set.

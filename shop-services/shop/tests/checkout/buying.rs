@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::stage::{ADMIN, Stage, eur, refusal, until};
+use crate::floor::{ADMIN, eur, refusal, until};
+use crate::stage::Stage;
 
 #[tokio::test]
 async fn an_order_is_confirmed_shipped_and_refunded_and_every_book_agrees() -> anyhow::Result<()> {

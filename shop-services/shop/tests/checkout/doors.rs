@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use shop_metrics::Metric;
 use shop_metrics::names::{ALL, EVENTS, ORDERING};
 
-use crate::stage::{ADMIN, Service, Stage, refusal, until};
+use crate::floor::{ADMIN, Service, refusal, until};
+use crate::stage::Stage;
 
 async fn operations(orders: &Service) -> Vec<(String, String, Value)> {
     let document = orders.client.send("GET", "/openapi.json", &[], None).await.unwrap().json();

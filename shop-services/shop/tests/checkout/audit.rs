@@ -1,6 +1,7 @@
 //! What must hold between all the books when every order rests.
 
-use crate::stage::{Service, Stage, until};
+use crate::floor::{Service, until};
+use crate::stage::Stage;
 
 impl Stage {
     /// Fails where the books of the provider, payments, inventory, pricing and orders do not tell the same.

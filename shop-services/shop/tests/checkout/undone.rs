@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::stage::{Settings, Stage, until};
+use crate::floor::until;
+use crate::stage::{Settings, Stage};
 
 #[tokio::test]
 async fn without_stock_nothing_is_paid_and_the_coupon_comes_back() -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! The whole of what an order needs, started for one test, and what must hold between all the books afterwards.
+//! What every test stands on: services as processes, a broker, and who signs customers' tokens.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
@@ -17,12 +17,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-/// What each service calls its administrator, orders and cart.
+/// What services call their administrator.
 pub(crate) const ADMIN: &str = "Bearer admin-token";
-const ORDERS: &str = "orders-token";
-const CART: &str = "Bearer cart-token";
-/// Units of each SKU at the beginning.
-pub(crate) const STOCK: i64 = 1_000;
 
 /// A service as a process of its own, with its own database; killed when dropped.
 pub(crate) struct Service {
@@ -34,89 +30,36 @@ pub(crate) struct Service {
     process: Child,
 }
 
-/// Pricing, inventory, payments and the provider, and who signs customers' tokens.
-pub(crate) struct Stage {
-    pub(crate) pricing: Service,
-    pub(crate) inventory: Service,
-    pub(crate) payments: Service,
-    psp: Client,
+/// A broker, and whoever signs customers' tokens and publishes the key that checks them.
+pub(crate) struct Floor {
     pub(crate) nats: Nats,
     issuer: SocketAddr,
     signer: Signer,
-    _provider: Child,
 }
 
-/// Settings that tests change.
-#[derive(Default)]
-pub(crate) struct Settings<'a> {
-    pub(crate) pricing: &'a [&'a str],
-    pub(crate) inventory: &'a [&'a str],
-    pub(crate) payments: &'a [&'a str],
-}
+const ACCESS_CLAIMS: (&str, &str, i64, i64) = ("accounts", "shop", 0, 4_000_000_000);
 
-impl Stage {
-    pub(crate) async fn set() -> anyhow::Result<Self> {
-        Self::set_with(Settings::default()).await
-    }
-
-    pub(crate) async fn set_with(settings: Settings<'_>) -> anyhow::Result<Self> {
-        let nats = Nats::start().await?;
-        let (psp, payments) = (free_address()?, free_address()?);
-        let provider = shop()
-            .args(["psp-sim", &format!("--listen={psp}"), "--notice-secret=notice-secret"])
-            .arg(format!("--notice-url=http://{payments}/v1/webhooks/psp"))
-            .spawn()?;
-        let psp_url = format!("--psp-url=http://{psp}");
-        let paying = [psp_url.as_str(), "--psp-retry-delay=100ms", "--psp-notice-secret=notice-secret"];
-        let quoting = ["--quote-key=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"];
-        let quoting = [&quoting, settings.pricing].concat();
-        let storing = [&["--sweep-period=100ms"], settings.inventory].concat();
-        let paying = [&paying, settings.payments].concat();
-        let (pricing, inventory, payments) = tokio::try_join!(
-            Service::start("pricing", free_address()?, &nats, &quoting),
-            Service::start("inventory", free_address()?, &nats, &storing),
-            Service::start("payments", payments, &nats, &paying),
-        )?;
+impl Floor {
+    pub(crate) async fn lay() -> anyhow::Result<Self> {
         let signer = Signer::new(&URL_SAFE_NO_PAD.encode([7; 32]).parse()?, ACCESS_TYPE)?;
         let issuer = publish(&signer).await?;
-        let psp = Client::new(format!("http://{psp}"))?;
-        until("the provider listens", async || psp.send("GET", "/sim/books", &[], None).await.is_ok()).await;
-        let stage = Self { pricing, inventory, payments, psp, nats, issuer, signer, _provider: provider };
-        let rate = json!({"country": "DE", "shipping": eur(499), "tax_per_10k": 1900});
-        stage.pricing.made("/v1/rates", "rate", &rate).await;
-        stage.sells("LAMP", 1_999).await;
-        Ok(stage)
+        Ok(Self { nats: Nats::start().await?, issuer, signer })
     }
 
-    /// Sells so many of an SKU at this price.
-    async fn sells(&self, sku: &str, cents: i64) {
-        self.pricing.made("/v1/prices", sku, &json!({"sku": sku, "price": eur(cents)})).await;
-        let delivery = json!({"change": STOCK, "reason": "delivery"});
-        self.inventory.made(&format!("/v1/stock/{sku}/adjustments"), sku, &delivery).await;
+    /// The flag that says where the key is published.
+    pub(crate) fn token_keys(&self) -> String {
+        format!("--token-keys-url=http://{}", self.issuer)
     }
 
-    /// Leaves so few of the lamp.
-    pub(crate) async fn leaves(&self, units: i64) {
-        let theft = json!({"change": units - STOCK, "reason": "theft"});
-        self.inventory.made("/v1/stock/LAMP/adjustments", "theft", &theft).await;
-    }
-
-    /// Hands out a coupon that takes so much off, in ten-thousandths.
-    pub(crate) async fn gives_coupon(&self, code: &str, off: u32, max: u32) {
-        let coupon = json!({"code": code, "value": {"off_per10k": off}, "max_redemptions": max,
-            "starts_at": "2020-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"});
-        self.pricing.made("/v1/coupons", code, &coupon).await;
-    }
-
-    /// The signed quote for so many lamps.
-    pub(crate) async fn quote(&self, quantity: u32, coupon: Option<&str>) -> String {
-        let mut body = json!({"lines": [{"sku": "LAMP", "quantity": quantity}], "currency": "EUR", "country": "DE"});
-        if let Some(code) = coupon {
-            body["coupon"] = json!(code);
+    /// Starts cart on an empty database, with a pricing that is away unless these flags say where it is.
+    pub(crate) async fn cart(&self, flags: &[&str]) -> anyhow::Result<Service> {
+        let keys = self.token_keys();
+        let mut words = vec![keys.as_str(), "--pricing-token=cart-token"];
+        if !flags.iter().any(|flag| flag.starts_with("--pricing-url")) {
+            words.push("--pricing-url=http://127.0.0.1:1");
         }
-        let answer = self.pricing.send("POST", "/v1/quotes", CART, None, Some(&body)).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()["token"].as_str().unwrap().to_owned()
+        words.extend(flags);
+        Service::start("cart", free_address()?, self, &words).await
     }
 
     /// The token of the `number`-th customer.
@@ -129,63 +72,24 @@ impl Stage {
         let claims = AccessClaims { iss: iss.into(), aud: aud.into(), sub: Uuid::from_u128(number), nbf, exp };
         format!("Bearer {}", self.signer.sign(&claims).unwrap())
     }
-
-    /// Starts orders on an empty database.
-    pub(crate) async fn orders(&self, flags: &[&str]) -> anyhow::Result<Service> {
-        self.orders_on(Postgres::shared().await?.database().await?, flags).await
-    }
-
-    /// Starts orders on this database, perhaps beside another replica.
-    pub(crate) async fn orders_on(&self, database: String, flags: &[&str]) -> anyhow::Result<Service> {
-        let mut words = vec![format!("--token-keys-url=http://{}", self.issuer), "--call-timeout=2s".to_owned()];
-        for (name, service) in
-            [("pricing", &self.pricing), ("inventory", &self.inventory), ("payments", &self.payments)]
-        {
-            words.extend([format!("--{name}-url=http://{}", service.address), format!("--{name}-token={ORDERS}")]);
-        }
-        if !flags.iter().any(|flag| flag.starts_with("--saga-attempts")) {
-            words.push("--saga-attempts=40".to_owned());
-        }
-        words.extend(["--saga-retry-delay=100ms".to_owned()]);
-        words.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        Service::start_on("orders", free_address()?, database, &self.nats, &words).await
-    }
-
-    /// Tells the provider how to misbehave.
-    pub(crate) async fn program(&self, program: Value) {
-        let set = self.psp.send("PUT", "/sim/program", &[], Some(&program.to_string())).await.unwrap();
-        assert_eq!(set.status, 204, "{}", set.text());
-    }
-
-    /// So often the provider did this.
-    pub(crate) async fn provider_did(&self, what: &str) -> i64 {
-        self.books().await["succeeded"][what].as_i64().unwrap()
-    }
-
-    pub(crate) async fn books(&self) -> Value {
-        self.psp.send("GET", "/sim/books", &[], None).await.unwrap().json()
-    }
 }
 
-const ACCESS_CLAIMS: (&str, &str, i64, i64) = ("accounts", "shop", 0, 4_000_000_000);
-
 impl Service {
-    async fn start(name: &str, address: SocketAddr, nats: &Nats, flags: &[&str]) -> anyhow::Result<Self> {
-        Self::start_on(name, address, Postgres::shared().await?.database().await?, nats, flags).await
+    pub(crate) async fn start(name: &str, address: SocketAddr, floor: &Floor, flags: &[&str]) -> anyhow::Result<Self> {
+        Self::start_on(name, address, Postgres::shared().await?.database().await?, floor, flags).await
     }
 
-    async fn start_on(
+    pub(crate) async fn start_on(
         name: &str,
         address: SocketAddr,
         database: String,
-        nats: &Nats,
+        floor: &Floor,
         flags: &[&str],
     ) -> anyhow::Result<Self> {
         let admin = free_address()?;
         let mut words: Vec<String> = [name, "serve"].map(str::to_owned).into();
         words.extend([format!("--listen={address}"), format!("--admin-listen={admin}")]);
-        words.extend([format!("--database-url={database}"), format!("--nats-url={}", nats.url())]);
+        words.extend([format!("--database-url={database}"), format!("--nats-url={}", floor.nats.url())]);
         words.extend(
             ["--queue-timeout=30s", "--request-timeout=30s", "--database-acquire-timeout=30s", "--drain-delay=0s"]
                 .iter()
@@ -290,7 +194,7 @@ impl Service {
     }
 }
 
-fn shop() -> Command {
+pub(crate) fn shop() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
     command.kill_on_drop(true).stderr(Stdio::null());
     command
@@ -299,10 +203,10 @@ fn shop() -> Command {
 fn spawn(words: &[String]) -> std::io::Result<Child> {
     let mut command = shop();
     command.args(words);
-    if words[0] != "payments" && words[0] != "psp-sim" {
+    if !["payments", "cart"].contains(&words[0].as_str()) {
         command.arg("--admin-token=admin-token");
     }
-    if words[0] != "orders" {
+    if !["orders", "cart"].contains(&words[0].as_str()) {
         command.arg("--service-token=orders=orders-token,cart=cart-token");
     }
     command.spawn()
@@ -330,7 +234,7 @@ pub(crate) fn refusal(answer: &Answer, status: u16) -> String {
 }
 
 /// A loopback address that nobody listens to.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 

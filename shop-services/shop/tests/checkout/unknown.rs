@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::stage::{ADMIN, Settings, Stage, eur, refusal, until};
+use crate::floor::{ADMIN, eur, refusal, until};
+use crate::stage::{Settings, Stage};
 
 #[tokio::test]
 async fn answers_that_the_provider_loses_are_found_and_nothing_is_charged_twice() -> anyhow::Result<()> {

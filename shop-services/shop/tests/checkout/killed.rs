@@ -3,7 +3,8 @@
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
-use crate::stage::{ADMIN, Service, Stage, until};
+use crate::floor::{ADMIN, Service, until};
+use crate::stage::Stage;
 
 /// Places where it is killed at the same time.
 const AT_ONCE: usize = 3;
