@@ -34,8 +34,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("shop-pricing", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-inventory", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-payments", &["shop-kit", "shop-contracts", "shop-metrics"]),
+    ("shop-orders", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("psp-sim", &["shop-contracts"]),
-    ("shop", &["shop-kit", "shop-catalog", "shop-pricing", "shop-inventory", "shop-payments", "psp-sim"]),
+    (
+        "shop",
+        &["shop-kit", "shop-catalog", "shop-pricing", "shop-inventory", "shop-payments", "shop-orders", "psp-sim"],
+    ),
     ("loadgen", &["shop-contracts", "shop-metrics"]),
     ("test-kit", &["presale-models"]),
     ("presale-demo", &["test-kit", "loadgen"]),

@@ -12,10 +12,16 @@ pub const PRODUCT_CREATED: &str = "product.created";
 pub const PRICE_CHANGED: &str = "price.changed";
 /// A coupon was redeemed for an order: [`CouponRedeemed`].
 pub const COUPON_REDEEMED: &str = "coupon.redeemed";
-/// An order is paid and its stock taken: [`OrderSettled`].
+/// An order was placed: [`OrderChanged`].
+pub const ORDER_CREATED: &str = "order.created";
+/// An order is paid and its stock taken: [`OrderChanged`].
 pub const ORDER_CONFIRMED: &str = "order.confirmed";
-/// An order came to nothing: [`OrderSettled`].
+/// An order came to nothing: [`OrderChanged`].
 pub const ORDER_CANCELLED: &str = "order.cancelled";
+/// An order is on its way to the customer: [`OrderChanged`].
+pub const ORDER_SHIPPED: &str = "order.shipped";
+/// The money of an order was given back: [`OrderChanged`].
+pub const ORDER_REFUNDED: &str = "order.refunded";
 /// Stock was set aside for an order: [`StockMoved`].
 pub const STOCK_RESERVED: &str = "stock.reserved";
 /// Stock set aside was given back, by the order or because its time was up: [`StockMoved`].
@@ -67,7 +73,32 @@ pub struct CouponRedeemed {
     pub code: String,
 }
 
-/// An order reached one of its ends.
+/// An order began, or reached one of its ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderChanged {
+    /// The order.
+    pub order_id: Uuid,
+    /// Whose it is.
+    pub customer_id: Uuid,
+    /// What was ordered.
+    pub lines: Vec<OrderedLine>,
+    /// What it costs.
+    pub total: Money,
+    /// Why it came to nothing, where it did; the stable name of the refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// So many of an SKU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderedLine {
+    /// Stock keeping unit.
+    pub sku: String,
+    /// Units.
+    pub quantity: u32,
+}
+
+/// The part of [`OrderChanged`] that is enough for whoever settles what it did for an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderSettled {
     /// The order.

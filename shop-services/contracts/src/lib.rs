@@ -6,6 +6,7 @@ pub mod error;
 pub mod event;
 pub mod inventory;
 pub mod money;
+pub mod orders;
 pub mod payments;
 pub mod pricing;
 pub mod psp;

@@ -32,6 +32,9 @@ enum Service {
     /// Payments by order, from authorization to refund.
     #[command(subcommand)]
     Payments(shop_payments::Command),
+    /// Orders, from a signed quote to the confirmed order.
+    #[command(subcommand)]
+    Orders(shop_orders::Command),
     /// A payment provider to develop against; not a part of the shop.
     PspSim {
         /// Its API and where its notices go.
@@ -50,6 +53,7 @@ impl Service {
             Self::Pricing(_) => "pricing",
             Self::Inventory(_) => "inventory",
             Self::Payments(_) => "payments",
+            Self::Orders(_) => "orders",
             Self::PspSim { .. } => "psp-sim",
         }
     }
@@ -60,6 +64,7 @@ impl Service {
             Self::Pricing(command) => command.telemetry(),
             Self::Inventory(command) => command.telemetry(),
             Self::Payments(command) => command.telemetry(),
+            Self::Orders(command) => command.telemetry(),
             Self::PspSim { telemetry, .. } => telemetry,
         }
     }
@@ -70,6 +75,7 @@ impl Service {
             Self::Pricing(command) => shop_pricing::run(command, world).await.context("pricing"),
             Self::Inventory(command) => shop_inventory::run(command, world).await.context("inventory"),
             Self::Payments(command) => shop_payments::run(command, world).await.context("payments"),
+            Self::Orders(command) => shop_orders::run(command, world).await.context("orders"),
             Self::PspSim { config, .. } => psp_sim::run(config, now, world.stop).await.context("psp-sim"),
         }
     }

@@ -1,0 +1,12 @@
+//! Orders as a real process among the real pricing, inventory and payments, a provider, PostgreSQL and NATS.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod audit;
+mod buying;
+mod contract;
+mod doors;
+mod killed;
+mod stage;
+mod undone;
+mod unknown;
