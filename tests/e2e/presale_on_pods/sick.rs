@@ -18,7 +18,7 @@ pub(crate) async fn is_replaced(stage: &Stage) -> anyhow::Result<()> {
     let (name, uid) = (sick.name_any(), sick.uid().context("a pod's uid")?);
     stage.node.cut_cpu(&uid, 150)?;
     let cut = now();
-    until("the sick pod is evicted", Duration::from_secs(240), || async {
+    until("the sick pod is evicted", Duration::from_secs(420), || async {
         let evictions = stage.written()?.to("pods/eviction").succeeded();
         Ok(evictions.iter().any(|entry| entry.name == name).then_some(()))
     })
