@@ -6,7 +6,7 @@ tools: ## Build the control plane's tools from their Go modules, each once, into
 
 .PHONY: tools-test
 tools-test:
-	@tests/cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl prometheus promtool helm kubeconform nats-server hpa-replay >/dev/null
+	@tests/cluster/tools.sh etcd kube-apiserver kube-controller-manager kubectl prometheus promtool helm kubeconform nats-server hpa-replay knative-replay >/dev/null
 
 .PHONY: cluster-up
 cluster-up: ## Start one real Kubernetes node on this machine, heal it, or find it running

@@ -32,6 +32,7 @@ kwok                      kwok           sigs.k8s.io/kwok/cmd/kwok
 nats-server               nats-server    github.com/nats-io/nats-server/v2
 pause                     pause          tools/pause
 hpa-replay                differential/hpa differential/hpa
+knative-replay            differential/knative differential/knative
 '
 
 say() { printf '%s\n' "$*" >&2; }

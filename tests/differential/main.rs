@@ -2,4 +2,5 @@
 #![expect(clippy::expect_used, reason = "the makers of test data are not test functions")]
 
 mod hpa;
+mod knative;
 mod replay;
