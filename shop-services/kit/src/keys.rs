@@ -10,14 +10,14 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use tokio::sync::{Mutex, RwLock};
+use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
 use tokio::time::Instant;
 
 use crate::peer::Peer;
 use crate::signature::{self, PublicKey, SignatureError, named_key};
 
-/// Age at which keys are fetched again; a key that was taken away is believed for that long at most, where its
-/// service answers.
+/// Age at which keys are fetched again, without anybody waiting for it; a key that was taken away is believed for
+/// that long, and until the fetch is done.
 const FRESH: Duration = Duration::from_mins(5);
 /// Age until which keys are believed while their service does not answer.
 const STALE: Duration = Duration::from_hours(1);
@@ -70,24 +70,35 @@ impl Keys {
     pub async fn verify<T: DeserializeOwned>(&self, statement: &str, typ: &str) -> Result<T, KeysError> {
         let kid = named_key(statement).ok_or(SignatureError::Malformed)?;
         let now = Instant::now();
-        if !self.has(&kid, now, FRESH).await {
-            self.fetch(&kid, now).await;
+        if !self.has(&kid, now, STALE).await {
+            let turn = Arc::clone(&self.fetching).lock_owned().await;
+            self.fetch(turn, &kid, STALE).await;
+        } else if !self.has(&kid, now, FRESH).await {
+            self.refresh(kid);
         }
         let known = self.known.read().await;
-        if known.since.is_none_or(|since| now.saturating_duration_since(since) > STALE) {
+        if known.since.is_none_or(|since| now.saturating_duration_since(since) >= STALE) {
             return Err(KeysError::Unavailable);
         }
         Ok(signature::verify(statement, typ, &known.keys)?)
     }
 
-    /// Fetches the keys unless that was tried lately; whoever comes meanwhile waits for the one fetch.
-    async fn fetch(&self, kid: &str, now: Instant) {
-        let mut not_before = self.fetching.lock().await;
-        if not_before.is_some_and(|moment| now < moment) || self.has(kid, now, FRESH).await {
+    /// Fetches the keys behind the requests that can do with those there are.
+    fn refresh(&self, kid: String) {
+        if let Ok(turn) = Arc::clone(&self.fetching).try_lock_owned() {
+            let keys = self.clone();
+            tokio::spawn(async move { keys.fetch(turn, &kid, FRESH).await });
+        }
+    }
+
+    /// Fetches the keys, unless that was tried lately or somebody else has done it meanwhile.
+    async fn fetch(&self, mut not_before: OwnedMutexGuard<Option<Instant>>, kid: &str, age: Duration) {
+        let now = Instant::now();
+        if not_before.is_some_and(|moment| now < moment) || self.has(kid, now, age).await {
             return;
         }
         let published = self.ask().await.inspect_err(|why| tracing::warn!(why, "the published keys cannot be had"));
-        *not_before = Some(now + if published.is_ok() { PAUSE } else { RETRY });
+        *not_before = Some(Instant::now() + if published.is_ok() { PAUSE } else { RETRY });
         if let Ok(keys) = published {
             *self.known.write().await = Known { keys, since: Some(now) };
         }

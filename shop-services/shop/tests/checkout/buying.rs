@@ -75,9 +75,9 @@ async fn one_key_is_one_order_and_a_price_of_the_client_is_none() -> anyhow::Res
     for junk in [forged.as_str(), "", "a.b.c"] {
         assert_eq!(refusal(&orders.place(&anna, "f", junk).await, 422), "quote-invalid", "{junk}");
     }
-    let tried = AtomicU32::new(0);
+    let number = AtomicU32::new(0);
     let late = async || {
-        let key = format!("late-{}", tried.fetch_add(1, Ordering::Relaxed));
+        let key = format!("late-{}", number.fetch_add(1, Ordering::Relaxed));
         orders.place(&anna, &key, &quote).await
     };
     until("the first quote does not bind any more", async || late().await.status == 409).await;
@@ -98,8 +98,8 @@ async fn sixty_buyers_at_two_replicas_get_the_twenty_lamps_there_are() -> anyhow
         let (token, replica) = (stage.customer(number as u128 + 1), &replicas[number % 2]);
         let path = replica.placed(&token, "k", &quote).await;
         until("the order rests", async || {
-            let state = replica.look(&path, &token).await["state"].clone();
-            state == "confirmed" || state == "cancelled"
+            let order = replica.look(&path, &token).await;
+            order["state"] == "confirmed" || order["state"] == "cancelled"
         })
         .await;
         replica.look(&path, &token).await

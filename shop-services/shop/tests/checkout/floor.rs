@@ -135,6 +135,7 @@ impl Service {
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a request is made of these")]
     pub(crate) async fn send(
         &self,
         method: &str,
