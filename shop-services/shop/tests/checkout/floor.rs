@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shop_kit::access::{ACCESS_TYPE, AccessClaims};
 use shop_kit::signature::Signer;
 use sqlx::{Connection, PgConnection};
-use test_kit::{Answer, Client, Nats, Postgres};
+use test_kit::{Answer, Client, Nats, Postgres, free_address};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
@@ -232,11 +232,6 @@ pub(crate) fn eur(amount: i64) -> Value {
 pub(crate) fn refusal(answer: &Answer, status: u16) -> String {
     assert_eq!(answer.status, status, "{}", answer.text());
     answer.problem().expect("a problem").0
-}
-
-/// A loopback address that nobody listens to.
-pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// Waits for up to two minutes.

@@ -3,10 +3,10 @@
 use std::ops::Deref;
 
 use serde_json::{Value, json};
-use test_kit::{Client, Postgres};
+use test_kit::{Client, Postgres, free_address};
 use tokio::process::Child;
 
-use crate::floor::{Floor, Service, eur, free_address, shop, until};
+use crate::floor::{Floor, Service, eur, shop, until};
 
 /// What each service calls orders, and cart.
 const ORDERS: &str = "orders-token";
