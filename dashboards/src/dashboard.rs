@@ -39,10 +39,7 @@ fn json() -> Value {
         ]},
         "annotations": {"list": [{
             "name": "Replicas written", "datasource": datasource(), "enable": true, "iconColor": "blue",
-            "expr": format!(
-                "sum by (outcome, reason) (changes({}{{namespace=\"$namespace\",service=\"$service\"}}[$__interval])) > 0",
-                presale::SCALES
-            ),
+            "expr": written(),
             "titleFormat": "{{outcome}}", "textFormat": "{{reason}}",
         }]},
         "panels": drawn,
@@ -55,4 +52,9 @@ fn variable(name: &str, label: &str, query: &str) -> Value {
         "query": {"query": query, "refId": name}, "definition": query, "refresh": 2, "sort": 1,
         "includeAll": false, "multi": false,
     })
+}
+/// Counters that are higher than an interval ago, or that are new: the first write of a reason counts from no zero.
+fn written() -> String {
+    let counter = format!("{}{{namespace=\"$namespace\",service=\"$service\"}}", presale::SCALES);
+    format!("sum by (outcome, reason) ({counter} unless ({counter} <= {counter} offset $__interval))")
 }

@@ -15,6 +15,8 @@ use crate::gaussian;
 
 /// Scatter of a declared capacity around the truth (ln units).
 const DECLARED_SD: f64 = 0.10;
+/// A served load that lifts the prior by less (ln units) lies far below it and has taught nothing.
+const TOLD: f64 = 0.01;
 /// Added to the variance after a rollout: new code may need more.
 const ROLLOUT_VARIANCE: f64 = 3.0;
 /// Windows kept per load bin; a bin spans a quarter more load than the one before.
@@ -185,7 +187,11 @@ impl Capacity {
             (Some(evidence), Some(prior)) => combined(evidence, prior),
             (Some(evidence), None) => evidence,
             // Served within the limit: a bound alone moves a prior, and makes no belief of its own.
-            (None, Some(prior)) => return served.map(|load| (prior.at_least(load), CapacitySource::Latency)),
+            (None, Some(prior)) => {
+                let raised = served.map(|load| prior.at_least(load));
+                let told = raised.filter(|belief| belief.mean - prior.mean > TOLD);
+                return told.map(|belief| (belief, CapacitySource::Latency));
+            }
             (None, None) => return None,
         };
         Some((served.map_or(belief, |load| belief.at_least(load)), source))

@@ -2,4 +2,4 @@
 
 .PHONY: chaos
 chaos: packages tools-test ## kill -9 of operator, API server and Prometheus at 20 random moments around promotions
-	cargo test -p workspace-tests --test chaos -- --nocapture
+	cargo test --workspace --test chaos -- --nocapture

@@ -17,9 +17,12 @@ use crate::harness::{jiff_now, until};
 /// Fewest replicas while a promotion runs: more than the load asks for.
 const FLOOR: usize = 8;
 /// From the announcement to the start.
-const ANNOUNCED: SignedDuration = SignedDuration::from_secs(50);
+const ANNOUNCED: SignedDuration = SignedDuration::from_secs(80);
+/// How long before the start all shall be Ready. The controllers that make pods of a count come back within half a
+/// minute of their API server (client-go's reflector waits up to 30 s): no shorter notice survives its death.
+const READY_BEFORE: SignedDuration = SignedDuration::from_secs(50);
 /// Kills fall from the announcement to a few seconds after the start.
-const LAST_KILL: Duration = Duration::from_secs(55);
+const LAST_KILL: Duration = Duration::from_secs(85);
 /// How long a promotion would last: it is ended when all has been seen.
 const LASTS: SignedDuration = SignedDuration::from_mins(1);
 
@@ -47,14 +50,32 @@ pub(crate) async fn play(cast: &mut Cast, number: u64, kills: u64, dice: &mut Di
     until("the promotion is active", active).await?;
     ensure!(jiff_now() < end, "the parts took so long to come back that the promotion was over: nothing is proved");
 
+    let asked = asked(cast, announced)?.context("nobody asked for the promotion's replicas")?;
+    let asked = start.duration_since(asked).as_secs();
     let ready = cast.ready_since().await?;
     let in_time = ready.iter().filter(|since| **since <= start).count();
-    ensure!(in_time >= FLOOR, "{in_time} of {FLOOR} pods were Ready at the start {start} ({told:?}): {ready:?}");
+    ensure!(
+        in_time >= FLOOR,
+        "{in_time} of {FLOOR} pods were Ready at the start {start}, asked for {asked} s before it ({told:?}): {ready:?}"
+    );
     never_fell(cast, before, (announced, end.min(jiff_now()))).await?;
     let last = ready.iter().filter(|since| **since <= start).max().context("a Ready pod")?;
     let early = start.duration_since(*last).as_secs();
     cast.stage.promotions().delete(&promotion, &DeleteParams::default()).await?;
-    Ok(format!("{}; {before} -> {FLOOR} replicas, Ready {early} s before the start", told.join(", ")))
+    Ok(format!(
+        "{}; {before} -> {FLOOR} replicas, asked for {asked} s and Ready {early} s before the start",
+        told.join(", ")
+    ))
+}
+
+/// When the promotion's replicas were written first.
+fn asked(cast: &Cast, announced: Timestamp) -> anyhow::Result<Option<Timestamp>> {
+    let writes = AuditOracle::of(cast.stage.server.audit_log()).writes()?.in_namespace(&cast.stage.namespace);
+    let scaled = writes.to("deployments/scale").succeeded().filter(|write| write.at >= announced);
+    let enough = |replicas: &serde_json::Value| replicas.as_u64() >= Some(FLOOR as u64);
+    let found =
+        scaled.iter().find(|write| write.body.pointer("/spec/replicas").is_some_and(enough)).map(|write| write.at);
+    Ok(found)
 }
 
 /// Kills one part at its moment, and starts it again after a while. Nothing is down twice at once.
@@ -95,6 +116,6 @@ fn event(name: &str, start: Timestamp) -> anyhow::Result<PromotionEvent> {
         "spec": {"kind": "FlashSale",
             "schedule": {"timeZone": "UTC", "duration": format!("{}s", LASTS.as_secs()), "start": start},
             "targets": [{"service": SERVICE, "floor": FLOOR}],
-            "preScale": {"readyBefore": "25s", "leadTime": LEAD}}
+            "preScale": {"readyBefore": format!("{}s", READY_BEFORE.as_secs()), "leadTime": LEAD}}
     }))?)
 }

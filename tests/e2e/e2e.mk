@@ -1,18 +1,15 @@
-# The pods: suites that need the one-node cluster, run by name.
+# The pods: suites that need the one-node cluster, run by name, and chaos, which needs none.
+
+# With the whole workspace's features, so that nothing is built twice.
+E2E := cargo test --workspace --test
 
 .PHONY: e2e
-e2e: packages ## The node itself: starts, heals, changes hands, leaves nothing behind
+e2e: packages image ## The node itself, Presale and the shop on real pods, and three kills at random moments
 	@tests/cluster/tools.sh --all >/dev/null
-	cargo test -p workspace-tests --no-run --test ground
+	cargo test --workspace --no-run --test ground --test presale_on_pods --test shop_rolls_without_failures --test chaos
 	@tests/cluster/ground.sh down # a node that somebody left running says nothing of this checkout
-	cargo test -p workspace-tests --test ground
-
-.PHONY: e2e-presale
-e2e-presale: packages image ## Presale on real pods, from Helm to a promotion: what it makes, its commands, adopted workloads
-	@tests/cluster/tools.sh --all >/dev/null
-	cargo test -p workspace-tests --test presale_on_pods -- --nocapture
-
-.PHONY: e2e-shop
-e2e-shop: packages image ## 2 → 10 → 2 replicas of the catalog and a rolling update under load, no failed request
-	@tests/cluster/tools.sh --all >/dev/null
-	cargo test -p workspace-tests --test shop_rolls_without_failures
+	$(E2E) ground
+	$(E2E) presale_on_pods -- --nocapture
+	$(E2E) shop_rolls_without_failures
+	CHAOS_KILLS=3 CHAOS_SEED=7 $(E2E) chaos -- --nocapture
+	@tests/cluster/ground.sh down

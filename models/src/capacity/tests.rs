@@ -72,6 +72,16 @@ fn the_latency_knee_wins_where_it_lies_below_the_cpu() {
 }
 
 #[test]
+fn load_far_below_a_declared_number_teaches_nothing() {
+    let mut capacity = Capacity::new(CapacityConfig { cpu: None, ..config("v1", Some(80.0)) });
+    for minute in 0..20 {
+        let at = Timestamp::from_second(minute * 60).unwrap();
+        capacity.observe(CapacityWindow { at, load_per_replica: 10.0, cpu: None, latency: Some(0.05) });
+    }
+    assert_eq!(capacity.estimate().unwrap().source, CapacitySource::Declared);
+}
+
+#[test]
 fn load_that_was_served_lifts_a_declared_number_that_is_too_low() {
     let mut capacity = Capacity::new(CapacityConfig { cpu: None, ..config("v1", Some(20.0)) });
     for minute in 0..20 {

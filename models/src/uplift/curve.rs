@@ -36,6 +36,12 @@ impl Default for Curve {
 }
 
 impl Curve {
+    /// The same shape for a promotion that lasts so long: one shorter than four ramps opens within its first quarter.
+    #[must_use]
+    pub fn fitted(self, length: SignedDuration) -> Self {
+        Self { ramp: self.ramp.min(length / 4), ..self }
+    }
+
     /// Share of the uplift at `t` for a promotion over `[start, end)`; 0 long before and after, 1 on the plateau.
     pub fn share(&self, t: Timestamp, start: Timestamp, end: Timestamp) -> f64 {
         let since = t.duration_since(start);
@@ -102,5 +108,14 @@ mod tests {
         let curve = Curve::default();
         assert!(curve.peak(SignedDuration::from_mins(2)) < 0.7);
         assert!(curve.peak(SignedDuration::ZERO) <= curve.trickle_share + 1e-12);
+    }
+
+    #[test]
+    fn fitted_to_a_short_promotion_it_opens_within_the_first_quarter() {
+        let length = SignedDuration::from_mins(2);
+        let curve = Curve::default().fitted(length);
+        let share = |second| curve.share(Timestamp::from_second(second).unwrap(), minute(0), minute(2));
+        assert!((share(30) - 1.15).abs() < 1e-9 && share(119) > 1.0, "{} {}", share(30), share(119));
+        assert_eq!(Curve::default().fitted(SignedDuration::from_hours(4)), Curve::default());
     }
 }

@@ -57,6 +57,14 @@ pub enum ErrorCode {
     RefundTooLarge,
     /// No operation of ours has this key.
     UnknownOperation,
+    /// The caller has no order with this id.
+    OrderNotFound,
+    /// The order is not in a state in which this can be done.
+    OrderState,
+    /// The cart has as many lines as it may have.
+    CartFull,
+    /// Nothing is in the cart.
+    CartEmpty,
 }
 
 impl ErrorCode {
@@ -89,6 +97,10 @@ impl ErrorCode {
         Self::OrderPaid,
         Self::RefundTooLarge,
         Self::UnknownOperation,
+        Self::OrderNotFound,
+        Self::OrderState,
+        Self::CartFull,
+        Self::CartEmpty,
     ];
 
     /// Last segment of the problem type.
@@ -135,6 +147,10 @@ impl ErrorCode {
             Self::OrderPaid => ("order-paid", "The order has another payment", 409),
             Self::RefundTooLarge => ("refund-too-large", "More than was taken", 422),
             Self::UnknownOperation => ("unknown-operation", "No such operation", 404),
+            Self::OrderNotFound => ("order-not-found", "No such order", 404),
+            Self::OrderState => ("order-state", "Not in this state", 409),
+            Self::CartFull => ("cart-full", "The cart is full", 409),
+            Self::CartEmpty => ("cart-empty", "The cart is empty", 409),
         }
     }
 }

@@ -4,18 +4,31 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::cart::CartLine;
 use crate::money::Money;
 
 /// A product came into the catalog: [`ProductCreated`].
 pub const PRODUCT_CREATED: &str = "product.created";
+/// A product is not sold any more: [`ProductRetired`].
+pub const PRODUCT_RETIRED: &str = "product.retired";
 /// A price was set: [`PriceChanged`].
 pub const PRICE_CHANGED: &str = "price.changed";
 /// A coupon was redeemed for an order: [`CouponRedeemed`].
 pub const COUPON_REDEEMED: &str = "coupon.redeemed";
-/// An order is paid and its stock taken: [`OrderSettled`].
+/// An order was placed: [`OrderChanged`].
+pub const ORDER_CREATED: &str = "order.created";
+/// An order is paid and its stock taken: [`OrderChanged`].
 pub const ORDER_CONFIRMED: &str = "order.confirmed";
-/// An order came to nothing: [`OrderSettled`].
+/// An order came to nothing: [`OrderChanged`].
 pub const ORDER_CANCELLED: &str = "order.cancelled";
+/// An order is on its way to the customer: [`OrderChanged`].
+pub const ORDER_SHIPPED: &str = "order.shipped";
+/// The money of an order was given back: [`OrderChanged`].
+pub const ORDER_REFUNDED: &str = "order.refunded";
+/// What is in a cart changed: [`CartChanged`].
+pub const CART_UPDATED: &str = "cart.updated";
+/// A cart was left with something in it: [`CartChanged`].
+pub const CART_ABANDONED: &str = "cart.abandoned";
 /// Stock was set aside for an order: [`StockMoved`].
 pub const STOCK_RESERVED: &str = "stock.reserved";
 /// Stock set aside was given back, by the order or because its time was up: [`StockMoved`].
@@ -47,6 +60,27 @@ pub struct ProductCreated {
     pub skus: Vec<String>,
 }
 
+/// A product is not sold any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductRetired {
+    /// The product.
+    pub product_id: Uuid,
+    /// Its variants.
+    pub skus: Vec<String>,
+}
+
+/// What is in a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartChanged {
+    /// The cart.
+    pub cart_id: Uuid,
+    /// Whose it is; absent where it is a guest's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<Uuid>,
+    /// What is in it.
+    pub lines: Vec<CartLine>,
+}
+
 /// A price was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceChanged {
@@ -67,7 +101,32 @@ pub struct CouponRedeemed {
     pub code: String,
 }
 
-/// An order reached one of its ends.
+/// An order began, or reached one of its ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderChanged {
+    /// The order.
+    pub order_id: Uuid,
+    /// Whose it is.
+    pub customer_id: Uuid,
+    /// What was ordered.
+    pub lines: Vec<OrderedLine>,
+    /// What it costs.
+    pub total: Money,
+    /// Why it came to nothing, where it did; the stable name of the refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// So many of an SKU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderedLine {
+    /// Stock keeping unit.
+    pub sku: String,
+    /// Units.
+    pub quantity: u32,
+}
+
+/// The part of [`OrderChanged`] that is enough for whoever settles what it did for an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderSettled {
     /// The order.

@@ -1,11 +1,13 @@
 //! Wire types and the error catalogue of the shop.
 
+pub mod cart;
 pub mod catalog;
 pub mod demo;
 pub mod error;
 pub mod event;
 pub mod inventory;
 pub mod money;
+pub mod orders;
 pub mod payments;
 pub mod pricing;
 pub mod psp;

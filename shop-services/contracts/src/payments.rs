@@ -9,6 +9,24 @@ use crate::money::Money;
 /// Longest token of a payment method.
 pub const MAX_METHOD: usize = 100;
 
+/// Fewest and most digits of a card number, spaces and dashes left away (ISO/IEC 7812).
+const CARD_DIGITS: std::ops::RangeInclusive<usize> = 12..=19;
+
+/// Says what is wrong with a token of a payment method; a card number is not repeated.
+///
+/// # Errors
+/// In words, without the name of the field.
+pub fn check_method(method: &str) -> Result<(), String> {
+    if method.is_empty() || method.len() > MAX_METHOD || !method.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(format!("passes with 1 to {MAX_METHOD} visible ASCII characters"));
+    }
+    let digits = method.bytes().filter(u8::is_ascii_digit).count();
+    if CARD_DIGITS.contains(&digits) && method.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+        return Err("looks like a card number; send the provider's token of the card".to_owned());
+    }
+    Ok(())
+}
+
 /// A payment to authorize.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -112,4 +130,19 @@ pub struct Payment {
     /// Why the provider declined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn card_numbers_are_told_from_tokens() {
+        for card in ["4111111111111111", "4111-1111-1111-1111", "378282246310005"] {
+            assert!(check_method(card).unwrap_err().contains("card number"), "{card}");
+        }
+        for token in ["tok_4111111111111111", "12345", "01900000-0000-7000-8000-0000000a0001"] {
+            assert!(check_method(token).is_ok(), "{token}");
+        }
+    }
 }

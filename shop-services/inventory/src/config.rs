@@ -1,30 +1,15 @@
-//! What inventory is told: its subcommands and their flags, each with an environment variable.
+//! What inventory is told: the flags of `serve`, each with an environment variable.
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use shop_kit::auth::ServiceToken;
+use shop_kit::command::Settings;
 use shop_kit::config::{BrokerConfig, duration};
 use shop_kit::{DatabaseConfig, Secret, ServerConfig, TelemetryConfig};
 
 /// What inventory can do.
-#[derive(Debug, Clone, Subcommand)]
-pub enum Command {
-    /// Serve the API until SIGTERM; brings the schema up to date first.
-    Serve(Box<ServeConfig>),
-    /// Bring the schema up to date and exit.
-    Migrate(MigrateConfig),
-}
-
-impl Command {
-    /// Logs and traces, whatever the subcommand.
-    pub fn telemetry(&self) -> &TelemetryConfig {
-        match self {
-            Self::Serve(c) => &c.telemetry,
-            Self::Migrate(c) => &c.telemetry,
-        }
-    }
-}
+pub type Command = shop_kit::command::Command<ServeConfig>;
 
 /// Settings of `serve`.
 #[derive(Debug, Clone, Args)]
@@ -58,13 +43,8 @@ pub struct ServeConfig {
     pub low_stock: u32,
 }
 
-/// Settings of `migrate`.
-#[derive(Debug, Clone, Args)]
-pub struct MigrateConfig {
-    /// Inventory's own database.
-    #[command(flatten)]
-    pub database: DatabaseConfig,
-    /// Logs and traces.
-    #[command(flatten)]
-    pub telemetry: TelemetryConfig,
+impl Settings for ServeConfig {
+    fn telemetry(&self) -> &TelemetryConfig {
+        &self.telemetry
+    }
 }

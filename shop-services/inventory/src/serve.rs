@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use shop_kit::auth::{AdminToken, Callers};
 use shop_kit::backstage::{Backstage, Intake};
+use shop_kit::command::migrate;
 use shop_kit::process::ThisProcess;
 use shop_kit::{Database, Identity, Kit, World};
 use shop_metrics::{Build, Events, ShopMetrics, Stock};
 
-use crate::config::{Command, MigrateConfig, ServeConfig};
+use crate::config::{Command, ServeConfig};
 use crate::error::InventoryError;
 use crate::intake::{KINDS, Products};
 use crate::routes::{self, Inventory};
@@ -26,7 +27,7 @@ pub const BUILD: Build = Build { service_name: "inventory", version: env!("CARGO
 pub async fn run(command: Command, world: World) -> Result<(), InventoryError> {
     match command {
         Command::Serve(config) => serve(*config, world).await,
-        Command::Migrate(config) => migrate(config).await,
+        Command::Migrate(config) => Ok(migrate(config, &BUILD, migrations()).await?),
     }
 }
 
@@ -65,13 +66,4 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), InventoryError> 
     backstage.end().await;
     database.close().await;
     Ok(served?)
-}
-
-async fn migrate(config: MigrateConfig) -> Result<(), InventoryError> {
-    let MigrateConfig { database, telemetry: _ } = config;
-    let database = Database::connect(&database, ShopMetrics::new(&BUILD, ThisProcess).database).await?;
-    database.migrate(migrations()).await?;
-    tracing::info!("the schema is up to date");
-    database.close().await;
-    Ok(())
 }

@@ -94,6 +94,20 @@ pub struct BrokerConfig {
     pub keep: Duration,
 }
 
+/// Who signs the tokens of users, and for whom.
+#[derive(Debug, Clone, Args)]
+pub struct AccessConfig {
+    /// URL of the service whose `/.well-known/jwks.json` has the keys that check users' tokens.
+    #[arg(long, env = "SHOP_TOKEN_KEYS_URL")]
+    pub token_keys_url: String,
+    /// The `iss` of users' tokens.
+    #[arg(long, env = "SHOP_TOKEN_ISSUER", default_value = "accounts")]
+    pub token_issuer: String,
+    /// The `aud` of users' tokens.
+    #[arg(long, env = "SHOP_TOKEN_AUDIENCE", default_value = "shop")]
+    pub token_audience: String,
+}
+
 /// A value that is never shown: `Debug` and `Display` print `[redacted]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

@@ -67,14 +67,15 @@ impl Event {
 mod tests {
     use super::*;
 
+    #[derive(Debug, Deserialize)]
+    struct Made {
+        size: u8,
+    }
+
     #[test]
     fn a_reader_refuses_versions_and_shapes_it_does_not_know() {
         let at = Timestamp::UNIX_EPOCH;
         let event = Event::new(Uuid::nil(), "thing.made", at, &serde_json::json!({"size": 3})).unwrap();
-        #[derive(Debug, Deserialize)]
-        struct Made {
-            size: u8,
-        }
         assert_eq!(event.read::<Made>(1).unwrap().size, 3);
         assert!(event.read::<Made>(2).unwrap_err().contains("version 1; this service knows 2"));
         let odd = Event { data: serde_json::json!({"size": "big"}), ..event };

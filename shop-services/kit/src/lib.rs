@@ -1,11 +1,13 @@
 //! Server, config, telemetry, health, drain, problem+json, idempotency and events for shop services; knows no
 //! business word.
 
+pub mod access;
 pub mod admin;
 pub mod admission;
 pub mod auth;
 pub mod backstage;
 pub mod broker;
+pub mod command;
 pub mod config;
 pub mod database;
 pub mod event;
@@ -17,6 +19,7 @@ pub mod identity;
 pub mod inbox;
 pub mod instant;
 pub mod keep;
+pub mod keys;
 pub mod pause;
 pub mod peer;
 pub mod precondition;

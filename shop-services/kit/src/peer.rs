@@ -1,13 +1,15 @@
-//! Calls to another service or provider: a deadline, a bound on the answer, the trace, and the metrics.
+//! Calls to another service or provider: a deadline, a bound on the answer, the trace, the metrics, and what it said.
 
 use std::time::Duration;
 
-use http::{Method, StatusCode};
-use serde::Serialize;
+use http::{Method, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use shop_metrics::Calls;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use crate::config::Secret;
 use crate::telemetry;
 
 /// Longest answer that is read, in bytes.
@@ -20,7 +22,28 @@ pub struct Peer {
     base: String,
     http: reqwest::Client,
     timeout: Duration,
+    token: Option<Secret>,
     metrics: Calls,
+}
+
+/// What a call to another service came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply<T> {
+    /// It did what it was asked.
+    Done(T),
+    /// It will not do it, however often it is asked.
+    Refused(Refusal),
+    /// Nobody knows: no answer, none that is understood, or one that says to come again. In words.
+    Unknown(String),
+}
+
+/// Why another service will not do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Stable name of the problem (RFC 9457), the last segment of its type.
+    pub slug: String,
+    /// For people.
+    pub detail: String,
 }
 
 /// No usable answer came. Whether the other side did what it was asked is not known.
@@ -62,7 +85,13 @@ impl Peer {
         // Redirects are not followed: nobody but the configured address is spoken to.
         let http = reqwest::Client::builder().timeout(timeout).no_proxy().redirect(reqwest::redirect::Policy::none());
         let http = http.build().map_err(|source| PeerError::Client { peer: name, source })?;
-        Ok(Self { name, base: base.trim_end_matches('/').to_owned(), http, timeout, metrics })
+        Ok(Self { name, base: base.trim_end_matches('/').to_owned(), http, timeout, token: None, metrics })
+    }
+
+    /// The same peer, called with this bearer token.
+    #[must_use]
+    pub fn with_token(self, token: Secret) -> Self {
+        Self { token: Some(token), ..self }
     }
 
     /// How long a call takes at most.
@@ -80,21 +109,48 @@ impl Peer {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<(StatusCode, Vec<u8>), PeerError> {
+        self.exchange(self.http.request(method, format!("{}{path}", self.base)), body).await
+    }
+
+    /// Asks for one effect under a key, under which it may be asked again and again.
+    pub async fn ask<T: DeserializeOwned>(&self, path: &str, key: &str, body: Option<&impl Serialize>) -> Reply<T> {
+        let request = self.http.post(format!("{}{path}", self.base)).header("idempotency-key", key);
+        self.heard(self.exchange(request, body).await)
+    }
+
+    /// Reads.
+    pub async fn read<T: DeserializeOwned>(&self, path: &str) -> Reply<T> {
+        self.heard(self.call(Method::GET, path, None::<&()>).await)
+    }
+
+    fn heard<T: DeserializeOwned>(&self, answer: Result<(StatusCode, Vec<u8>), PeerError>) -> Reply<T> {
+        match answer {
+            Ok((status, body)) => understood(self.name, status, &body),
+            Err(error) => Reply::Unknown(error.to_string()),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: reqwest::RequestBuilder,
+        body: Option<&impl Serialize>,
+    ) -> Result<(StatusCode, Vec<u8>), PeerError> {
         let since = Instant::now();
-        let answer = self.exchange(method, path, body).await;
+        let answer = self.send(request, body).await;
         let status = answer.as_ref().map_or(0, |(status, _)| status.as_u16());
         self.metrics.called(self.name, status, since.elapsed());
         answer
     }
 
-    async fn exchange(
+    async fn send(
         &self,
-        method: Method,
-        path: &str,
+        mut request: reqwest::RequestBuilder,
         body: Option<&impl Serialize>,
     ) -> Result<(StatusCode, Vec<u8>), PeerError> {
         let failed = |source| PeerError::NoAnswer { peer: self.name, source };
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.reveal()));
+        }
         if let Some(parent) = telemetry::current_traceparent() {
             request = request.header("traceparent", parent);
         }
@@ -113,8 +169,68 @@ impl Peer {
     }
 }
 
+/// Only the service's own refusal is one: 401 and 403 say that we are configured wrongly, the rest to come again.
+fn understood<T: DeserializeOwned>(peer: &str, status: StatusCode, body: &[u8]) -> Reply<T> {
+    #[derive(Deserialize)]
+    struct Problem {
+        r#type: String,
+        detail: String,
+    }
+    if status.is_success() {
+        return serde_json::from_slice(body)
+            .map_or_else(|e| Reply::Unknown(format!("{peer}'s answer is odd: {e}")), Reply::Done);
+    }
+    let ours = [
+        StatusCode::BAD_REQUEST,
+        StatusCode::NOT_FOUND,
+        StatusCode::CONFLICT,
+        StatusCode::GONE,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    ];
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(Problem { r#type, detail }) if ours.contains(&status) => {
+            let slug = r#type.rsplit('/').next().unwrap_or_default().to_owned();
+            let again = matches!(slug.as_str(), "idempotency-key" | "no-route" | "");
+            if again { unknown(peer, status) } else { Reply::Refused(Refusal { slug, detail }) }
+        }
+        _ => unknown(peer, status),
+    }
+}
+
+fn unknown<T>(peer: &str, status: StatusCode) -> Reply<T> {
+    Reply::Unknown(format!("{peer} answered {status}"))
+}
+
 /// Names the one TLS provider of the process, without which no HTTP client can be built; a second call changes nothing.
 pub(crate) fn install_tls_provider() {
     // An error only says that it is there already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_problem_of_the_service_itself_is_a_refusal() {
+        let said =
+            |status: u16, body: &str| understood::<u8>("stock", StatusCode::from_u16(status).unwrap(), body.as_bytes());
+        let problem = |slug: &str| format!(r#"{{"type":"https://presale.dev/problems/{slug}","detail":"so"}}"#);
+        assert_eq!(said(200, "7"), Reply::Done(7));
+        let refusal = Refusal { slug: "out-of-stock".into(), detail: "so".into() };
+        assert_eq!(said(409, &problem("out-of-stock")), Reply::Refused(refusal));
+        for (status, body) in [
+            (200, "no json".to_owned()),
+            (409, problem("idempotency-key")),
+            (404, problem("no-route")),
+            (404, "<html>".to_owned()),
+            (401, problem("unauthorized")),
+            (403, problem("forbidden")),
+            (429, problem("slow-down")),
+            (503, problem("unavailable")),
+            (302, String::new()),
+        ] {
+            assert!(matches!(said(status, &body), Reply::Unknown(_)), "{status} {body}");
+        }
+    }
 }

@@ -60,13 +60,8 @@ impl Relay {
     pub async fn run(self, stop: CancellationToken) {
         let mut streams = false;
         while !stop.is_cancelled() {
-            let full = match self.round(&mut streams, &stop).await {
-                Ok(published) => published == BATCH.unsigned_abs(),
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "events wait in the outbox");
-                    false
-                }
-            };
+            let full =
+                self.round(&mut streams, &stop).await.inspect_err(waits).unwrap_or_default() == BATCH.unsigned_abs();
             if !full {
                 pause(self.period, &stop).await;
             }
@@ -139,6 +134,10 @@ impl Relay {
         self.metrics.outbox(waiting.unsigned_abs(), Duration::try_from_secs_f64(oldest).unwrap_or_default());
         Ok(())
     }
+}
+
+fn waits(error: &RelayError) {
+    tracing::warn!(error = error as &dyn std::error::Error, "events wait in the outbox");
 }
 
 fn decode(row: &sqlx::postgres::PgRow) -> Result<(i64, Json<Event>, Option<String>), DatabaseError> {

@@ -112,6 +112,13 @@ impl Signer {
     }
 }
 
+/// The key that a statement names, believed only as far as to look for it.
+pub fn named_key(statement: &str) -> Option<String> {
+    let header = statement.get(..MAX_LENGTH.min(statement.len()))?.split('.').next()?;
+    let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+    Some(header.kid)
+}
+
 /// Checks a statement of type `typ` against the accepted keys and returns its claims.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ pub mod calls;
 pub mod events;
 pub mod families;
 pub mod names;
+pub mod orders;
 pub mod payments;
 pub mod stock;
 
@@ -14,5 +15,6 @@ pub use families::{
     Request, ShopMetrics,
 };
 pub use names::{Kind, Metric};
+pub use orders::Orders;
 pub use payments::Payments;
 pub use stock::Stock;

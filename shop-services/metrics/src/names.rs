@@ -281,6 +281,29 @@ pub const PAYMENTS: Metric = metric(
 /// What payments exports besides [`ALL`] and [`EVENTS`].
 pub const PAYING: &[Metric] = &[HTTP_CLIENT_DURATION, PAYMENTS];
 
+/// Orders by the state they reached.
+pub const ORDERS: Metric =
+    metric("shop_orders_total", Kind::Counter, "orders", &["state"], "Orders that reached a state, by this replica");
+/// How long steps of orders take, and how they end.
+pub const SAGA_STEP_DURATION: Metric = metric(
+    "shop_saga_step_duration_seconds",
+    Kind::Histogram,
+    "seconds",
+    &["step", OUTCOME],
+    "Time of one try of a step, by outcome done, refused, waiting, unknown or contradiction",
+);
+/// Orders on their way now, as one replica last counted them.
+pub const SAGAS_INFLIGHT: Metric = metric(
+    "shop_sagas_inflight",
+    Kind::Gauge,
+    "orders",
+    &["state"],
+    "Orders on their way, by state moving, overdue or needs_review; absent until they were counted once",
+);
+
+/// What orders exports besides [`ALL`] and [`EVENTS`].
+pub const ORDERING: &[Metric] = &[HTTP_CLIENT_DURATION, ORDERS, SAGA_STEP_DURATION, SAGAS_INFLIGHT];
+
 /// What every service exports; a running catalog exports each, and no other (`catalog/tests`).
 pub const ALL: &[Metric] = &[
     HTTP_REQUEST_DURATION,
@@ -308,7 +331,7 @@ mod tests {
 
     #[test]
     fn every_name_follows_prometheus_naming() {
-        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING) {
+        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ORDERING) {
             assert!(m.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", m.name);
             assert_eq!(m.kind == Kind::Counter, m.name.ends_with("_total"), "{}", m.name);
             let stem = m.registered_name();
@@ -321,9 +344,11 @@ mod tests {
 
     #[test]
     fn no_name_is_declared_twice() {
-        let mut names: Vec<_> = ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).map(|m| m.name).collect();
+        let ordering = ORDERING.iter().filter(|m| !PAYING.contains(m));
+        let all = || ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ordering.clone());
+        let mut names: Vec<_> = all().map(|m| m.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), ALL.len() + EVENTS.len() + STOCK.len() + PAYING.len());
+        assert_eq!(names.len(), all().count());
     }
 }

@@ -110,18 +110,27 @@ impl Driver {
         let mut tx = self.db.begin().await?;
         match known {
             Known::Outcome(outcome) => self.settler.settle(&mut tx, id, &outcome).await?,
-            Known::Nothing(why) if attempts >= self.attempts => {
-                let reason = format!("unknown after {attempts} attempts: {why}");
-                self.settler.review(&mut tx, id, &reason).await?;
-            }
-            Known::Nothing(why) => {
-                tracing::warn!(%id, attempts, why, "the outcome is unknown; the provider is asked again");
-                self.settler.metrics.ended(request.kind.name(), "unknown");
-            }
+            Known::Nothing(why) => self.silence(&mut tx, id, &why, (request.kind, attempts)).await?,
             // The provider was just asked to do it, so it has seen it.
             Known::NeverSeen => {}
         }
         Ok(self.db.measure("commit", tx.commit()).await?)
+    }
+
+    /// Nobody knows: the provider is asked again, or a person, after so many attempts.
+    async fn silence(
+        &self,
+        tx: &mut sqlx::PgConnection,
+        id: Uuid,
+        why: &str,
+        (kind, attempts): (OperationKind, u32),
+    ) -> Result<(), Problem> {
+        if attempts >= self.attempts {
+            return self.settler.review(tx, id, &format!("unknown after {attempts} attempts: {why}")).await;
+        }
+        tracing::warn!(%id, attempts, why, "the outcome is unknown; the provider is asked again");
+        self.settler.metrics.ended(kind.name(), "unknown");
+        Ok(())
     }
 
     async fn claim(&self, tx: &mut sqlx::PgConnection, id: Uuid) -> Result<Option<Claimed>, Problem> {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use shop_kit::auth::Callers;
 use shop_kit::backstage::Backstage;
+use shop_kit::command::migrate;
 use shop_kit::peer::Peer;
 use shop_kit::process::ThisProcess;
 use shop_kit::webhook::WebhookKey;
 use shop_kit::{Database, Identity, Kit, World};
 use shop_metrics::{Build, Calls, Events, Payments, ShopMetrics};
 
-use crate::config::{Command, MigrateConfig, ServeConfig};
+use crate::config::{Command, ServeConfig};
 use crate::drive::Driver;
 use crate::error::PaymentsError;
 use crate::provider::Provider;
@@ -28,7 +29,7 @@ pub const BUILD: Build = Build { service_name: "payments", version: env!("CARGO_
 pub async fn run(command: Command, world: World) -> Result<(), PaymentsError> {
     match command {
         Command::Serve(config) => serve(*config, world).await,
-        Command::Migrate(config) => migrate(config).await,
+        Command::Migrate(config) => Ok(migrate(config, &BUILD, migrations()).await?),
     }
 }
 
@@ -76,13 +77,4 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), PaymentsError> {
     backstage.end().await;
     database.close().await;
     Ok(served?)
-}
-
-async fn migrate(config: MigrateConfig) -> Result<(), PaymentsError> {
-    let MigrateConfig { database, telemetry: _ } = config;
-    let database = Database::connect(&database, ShopMetrics::new(&BUILD, ThisProcess).database).await?;
-    database.migrate(migrations()).await?;
-    tracing::info!("the schema is up to date");
-    database.close().await;
-    Ok(())
 }

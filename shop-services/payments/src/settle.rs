@@ -57,9 +57,7 @@ impl Settler {
     pub async fn settle(&self, tx: &mut PgConnection, id: Uuid, outcome: &PspOutcome) -> Result<(), Problem> {
         let (payment, kind, asked, state) = self.lock(tx, id).await?;
         if matches!(state.as_str(), "succeeded" | "declined") {
-            if (state == "succeeded") != outcome.succeeded {
-                tracing::error!(%id, state, "the provider contradicts itself; the first answer stays");
-            }
+            heard_before(id, &state, outcome);
             return Ok(());
         }
         if outcome.kind != kind || outcome.amount != asked {
@@ -79,12 +77,16 @@ impl Settler {
         if outcome.succeeded {
             self.book(tx, id, kind, asked).await?;
         }
-        let changed = PaymentChanged { payment_id: payment.id, order_id: payment.order_id, amount: asked };
-        let now = self.identity.now();
-        let event = Event::new(self.identity.mint(now), turn.told, now, &changed).map_err(|_| Problem::internal())?;
-        event.record(&self.db, tx).await?;
+        self.tell(tx, &payment, turn.told, asked).await?;
         self.metrics.ended(kind.name(), label);
         Ok(())
+    }
+
+    async fn tell(&self, tx: &mut PgConnection, payment: &Payment, told: &str, amount: Money) -> Result<(), Problem> {
+        let changed = PaymentChanged { payment_id: payment.id, order_id: payment.order_id, amount };
+        let now = self.identity.now();
+        let event = Event::new(self.identity.mint(now), told, now, &changed).map_err(|_| Problem::internal())?;
+        Ok(event.record(&self.db, tx).await?)
     }
 
     /// Gives a payment to a person; a late notice may still settle it.
@@ -152,6 +154,12 @@ impl Settler {
         };
         let insert = sqlx::query(INSERT_ENTRIES).bind(id).bind(account).bind(amount.currency.code()).bind(owed);
         Ok(self.db.measure("insert_entries", insert.execute(tx)).await.map(drop)?)
+    }
+}
+
+fn heard_before(id: Uuid, state: &str, outcome: &PspOutcome) {
+    if (state == "succeeded") != outcome.succeeded {
+        tracing::error!(%id, state, "the provider contradicts itself; the first answer stays");
     }
 }
 

@@ -151,8 +151,8 @@ mod tests {
         }
     }
 
-    fn coupon(value: CouponValue) -> Option<NewCoupon> {
-        Some(NewCoupon { code: "SAVE".into(), value, max_redemptions: 1, starts_at: at(0), ends_at: at(1000) })
+    fn coupon(value: CouponValue) -> NewCoupon {
+        NewCoupon { code: "SAVE".into(), value, max_redemptions: 1, starts_at: at(0), ends_at: at(1000) }
     }
 
     fn basis(prices: &[(&str, i64)]) -> Basis {
@@ -162,7 +162,7 @@ mod tests {
             coupon: None,
             rate: Some(Rate { country: "DE".into(), shipping: eur(499), free_from: Some(5000), tax_per_10k: 1900 }),
             at: at(100),
-            ttl: Duration::from_secs(900),
+            ttl: Duration::from_mins(15),
         }
     }
 
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_coupon_of_an_amount_takes_no_more_than_the_goods_cost() {
         let mut basis = basis(&[("A", 100), ("B", 200)]);
-        basis.coupon = coupon(CouponValue::Off(eur(10_000)));
+        basis.coupon = Some(coupon(CouponValue::Off(eur(10_000))));
         let q = quote(Uuid::nil(), &request(&[("A", 1), ("B", 1)], Some("SAVE")), &basis).unwrap();
         assert_eq!((q.discount, q.lines[0].net, q.lines[1].net), (eur(300), eur(0), eur(0)));
         assert_eq!(q.total, eur(499 + 95), "delivery and its tax remain");
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn one_cent_off_three_lines_goes_to_the_first_of_them() {
         let mut basis = basis(&[("A", 100), ("B", 100), ("C", 100)]);
-        basis.coupon = coupon(CouponValue::Off(eur(1)));
+        basis.coupon = Some(coupon(CouponValue::Off(eur(1))));
         let q = quote(Uuid::nil(), &request(&[("A", 1), ("B", 1), ("C", 1)], Some("SAVE")), &basis).unwrap();
         let off: Vec<i64> = q.lines.iter().map(|l| l.discount.amount).collect();
         assert_eq!(off, [1, 0, 0]);
@@ -235,9 +235,9 @@ mod tests {
         let stranger = quote(Uuid::nil(), &request(&[("A", 1)], Some("NOPE")), &basis(&[("A", 1)])).unwrap_err();
         assert!(slug(&stranger).contains("coupon-invalid"));
         let yen = Money::new(5, Currency::of("JPY").unwrap());
-        let foreign = Basis { coupon: coupon(CouponValue::Off(yen)), ..basis(&[("A", 1)]) };
+        let foreign = Basis { coupon: Some(coupon(CouponValue::Off(yen))), ..basis(&[("A", 1)]) };
         assert!(slug(&quote(Uuid::nil(), &request(&[("A", 1)], Some("SAVE")), &foreign).unwrap_err()).contains("JPY"));
-        let late = Basis { at: at(1000), coupon: coupon(CouponValue::OffPer10k(1)), ..basis(&[("A", 1)]) };
+        let late = Basis { at: at(1000), coupon: Some(coupon(CouponValue::OffPer10k(1))), ..basis(&[("A", 1)]) };
         let late = quote(Uuid::nil(), &request(&[("A", 1)], Some("SAVE")), &late).unwrap_err();
         assert!(late.detail().contains("not valid now"));
     }
@@ -254,7 +254,7 @@ mod tests {
             let listed: Vec<(&str, i64)> = skus.iter().map(String::as_str).zip(prices.iter().map(|p| p.0)).collect();
             let wanted: Vec<(&str, u32)> = skus.iter().map(String::as_str).zip(prices.iter().map(|p| p.1)).collect();
             let mut basis = basis(&listed);
-            basis.coupon = coupon(off);
+            basis.coupon = Some(coupon(off));
             if promoted > 0 { basis.promotions = vec![promotion(promoted, &[], (0, 200))]; }
             if let Some(rate) = &mut basis.rate { rate.tax_per_10k = tax; }
             let q = quote(Uuid::nil(), &request(&wanted, Some("SAVE")), &basis).unwrap();

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use shop_contracts::pricing::QUOTE_TYPE;
 use shop_kit::auth::{AdminToken, Callers};
 use shop_kit::backstage::{Backstage, Intake};
+use shop_kit::command::migrate;
 use shop_kit::process::ThisProcess;
 use shop_kit::signature::Signer;
 use shop_kit::{Database, Identity, Kit, World};
 use shop_metrics::{Build, Events, ShopMetrics};
 
-use crate::config::{Command, MigrateConfig, ServeConfig};
+use crate::config::{Command, ServeConfig};
 use crate::error::PricingError;
 use crate::routes::{self, Pricing};
 use crate::schema::migrations;
@@ -26,7 +27,7 @@ pub const BUILD: Build = Build { service_name: "pricing", version: env!("CARGO_P
 pub async fn run(command: Command, world: World) -> Result<(), PricingError> {
     match command {
         Command::Serve(config) => serve(*config, world).await,
-        Command::Migrate(config) => migrate(config).await,
+        Command::Migrate(config) => Ok(migrate(config, &BUILD, migrations()).await?),
     }
 }
 
@@ -55,13 +56,4 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), PricingError> {
     backstage.end().await;
     database.close().await;
     Ok(served?)
-}
-
-async fn migrate(config: MigrateConfig) -> Result<(), PricingError> {
-    let MigrateConfig { database, telemetry: _ } = config;
-    let database = Database::connect(&database, ShopMetrics::new(&BUILD, ThisProcess).database).await?;
-    database.migrate(migrations()).await?;
-    tracing::info!("the schema is up to date");
-    database.close().await;
-    Ok(())
 }

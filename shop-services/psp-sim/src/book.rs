@@ -68,9 +68,8 @@ impl Book {
         let captured = self.amount(of_it, OperationKind::Capture);
         let voided = self.amount(of_it, OperationKind::Void);
         match kind {
-            OperationKind::Capture if captured > 0 || voided > 0 => Some("already_settled"),
+            OperationKind::Capture | OperationKind::Void if captured > 0 || voided > 0 => Some("already_settled"),
             OperationKind::Capture if amount > authorized.amount.amount => Some("amount_too_large"),
-            OperationKind::Void if captured > 0 || voided > 0 => Some("already_settled"),
             OperationKind::Refund if self.amount(of_it, OperationKind::Refund) + amount > captured => {
                 Some("amount_too_large")
             }

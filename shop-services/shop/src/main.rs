@@ -32,6 +32,12 @@ enum Service {
     /// Payments by order, from authorization to refund.
     #[command(subcommand)]
     Payments(shop_payments::Command),
+    /// Orders, from a signed quote to the confirmed order.
+    #[command(subcommand)]
+    Orders(shop_orders::Command),
+    /// Carts of guests and customers, and what they would cost.
+    #[command(subcommand)]
+    Cart(shop_cart::Command),
     /// A payment provider to develop against; not a part of the shop.
     PspSim {
         /// Its API and where its notices go.
@@ -50,6 +56,8 @@ impl Service {
             Self::Pricing(_) => "pricing",
             Self::Inventory(_) => "inventory",
             Self::Payments(_) => "payments",
+            Self::Orders(_) => "orders",
+            Self::Cart(_) => "cart",
             Self::PspSim { .. } => "psp-sim",
         }
     }
@@ -60,6 +68,8 @@ impl Service {
             Self::Pricing(command) => command.telemetry(),
             Self::Inventory(command) => command.telemetry(),
             Self::Payments(command) => command.telemetry(),
+            Self::Orders(command) => command.telemetry(),
+            Self::Cart(command) => command.telemetry(),
             Self::PspSim { telemetry, .. } => telemetry,
         }
     }
@@ -70,6 +80,8 @@ impl Service {
             Self::Pricing(command) => shop_pricing::run(command, world).await.context("pricing"),
             Self::Inventory(command) => shop_inventory::run(command, world).await.context("inventory"),
             Self::Payments(command) => shop_payments::run(command, world).await.context("payments"),
+            Self::Orders(command) => shop_orders::run(command, world).await.context("orders"),
+            Self::Cart(command) => shop_cart::run(command, world).await.context("cart"),
             Self::PspSim { config, .. } => psp_sim::run(config, now, world.stop).await.context("psp-sim"),
         }
     }

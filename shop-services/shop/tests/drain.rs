@@ -1,6 +1,6 @@
 //! Real processes of the one binary: start, serve, drain on SIGTERM and exit 0, with no request lost on the way.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{ExitStatus, Stdio};
@@ -11,7 +11,7 @@ use loadgen::rate::{Level, RateModel};
 use loadgen::run::{Plan, Surroundings, Verdict, run};
 use loadgen::session::{Assortment, Visitors};
 use loadgen::target::Target;
-use test_kit::Postgres;
+use test_kit::{Postgres, free_address};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
@@ -33,10 +33,6 @@ fn shop() -> Command {
     command
 }
 
-fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
-}
-
 impl Server {
     async fn start(database_url: &str) -> anyhow::Result<Self> {
         Self::start_traced(database_url, None).await
@@ -44,13 +40,13 @@ impl Server {
 
     /// With spans sent to a collector, where one is given.
     async fn start_traced(database_url: &str, collector: Option<SocketAddr>) -> anyhow::Result<Self> {
-        let public = free_address();
+        let public = free_address()?;
         let process = shop()
             .args(["catalog", "serve", "--drain-delay=1s", "--drain-timeout=30s"])
             // On a busy machine answers may be late here, but none may be refused.
             .args(["--queue-timeout=30s", "--request-timeout=60s", "--database-acquire-timeout=30s"])
             .arg(format!("--listen={public}"))
-            .arg(format!("--admin-listen={}", free_address()))
+            .arg(format!("--admin-listen={}", free_address()?))
             .args(collector.map(|c| format!("--otlp-endpoint=http://{c}")))
             .env("SHOP_DATABASE_URL", database_url)
             .spawn()?;
@@ -168,7 +164,7 @@ async fn a_wrong_flag_or_database_is_said_in_words_and_exits_unsuccessfully() ->
 async fn two_targets_get_the_same_sessions_and_a_dead_one_costs_the_other_nothing() -> anyhow::Result<()> {
     let url = seeded().await?;
     let server = Server::start(&url).await?;
-    let verdict = load(&[server.public, free_address()], 3).await?;
+    let verdict = load(&[server.public, free_address()?], 3).await?;
     let [alive, dead] = verdict.targets.as_slice() else { panic!("{verdict:?}") };
     assert_eq!(alive.offered, dead.offered);
     assert_eq!((alive.ok, dead.failed["connect"]), (alive.offered, dead.offered));

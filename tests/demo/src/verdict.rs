@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::records::Seconds;
-use crate::scenario::{Act, MINIMUM, SLO, Schedule};
+use crate::scenario::{Act, MAXIMUM, MINIMUM, PER_REPLICA, SLO, Schedule};
 use crate::watch::Frame;
 
 /// One side in one act.
@@ -73,7 +73,8 @@ impl Verdict {
             .collect();
         let open = schedule.open..schedule.close;
         let whole = [0, 1].map(|side| figures(frames, seconds, side, |at| open.contains(&at)));
-        let ready_before = [schedule.rise, schedule.promotion].map(|start| ready_before(frames, start));
+        let ready_before = [(schedule.rise, schedule.fall), (schedule.promotion, schedule.promotion_over)]
+            .map(|(start, end)| ready_before(frames, start, end));
         let heal_seconds = story.sick.as_ref().zip(story.healed).map(|((_, fault), healed)| healed - fault);
         let mut verdict = Self {
             acts,
@@ -159,16 +160,20 @@ fn figures(frames: &[Frame], seconds: &Seconds, side: usize, within: impl Fn(i64
     figures
 }
 
-/// Seconds before `start` at which Presale's Ready pods reached, for good, what they were half a minute after it.
+/// Seconds before `start` at which Presale's Ready pods reached, for good, what the load until `end` needs at the stated
+/// requests per replica, and what Presale had ordered itself by the start.
 ///
 /// A service that grew only once the load was there has what it needed after the start: a negative number.
-fn ready_before(frames: &[Frame], start: i64) -> Option<i64> {
-    let needed = frames.iter().filter(|frame| (start + 25..start + 45).contains(&frame.at));
-    let needed = needed.filter_map(|frame| frame.ready[0]).max().filter(|ready| *ready > MINIMUM)?;
+fn ready_before(frames: &[Frame], start: i64, end: i64) -> Option<i64> {
+    let loads = frames.iter().filter(|frame| (start..end).contains(&frame.at)).filter_map(|frame| frame.load);
+    let highest = loads.reduce(f64::max)?;
+    let ordered = frames.iter().rfind(|frame| frame.at < start).and_then(|frame| frame.decision.as_ref())?.desired;
+    let serve = |pods: &u32| f64::from(*pods) * f64::from(PER_REPLICA) >= highest;
+    let needed = (ordered..MAXIMUM).find(serve).unwrap_or(MAXIMUM);
     let before = frames.iter().filter(|frame| frame.at < start + 45);
     let short = before.filter(|frame| frame.ready[0].is_some_and(|ready| ready < needed)).map(|frame| frame.at).max();
     let since = frames.iter().map(|frame| frame.at).find(|at| short.is_none_or(|short| *at > short))?;
-    Some(start - since)
+    (needed > MINIMUM).then_some(start - since)
 }
 
 /// Share of looks outside of the promotion (and of what the fault distorts) in which the load lay within the band.

@@ -18,8 +18,12 @@ pub(crate) async fn check(stage: &Stage) -> anyhow::Result<()> {
     .await?;
     let table = stage.presale(&["top"]).await?;
     ensure!(table.starts_with("NAME") && table.contains(CATALOG.name) && table.contains(CALM.name), "{table}");
-    let explained = stage.presale(&["explain", CALM.name]).await?;
-    ensure!(explained.contains("What it rests on") && explained.contains("load        Fresh"), "{explained}");
+    until("a decision of the calm service rests on fresh load", Duration::from_secs(90), || async {
+        let explained = stage.presale(&["explain", CALM.name]).await?;
+        let complete = explained.contains("What it rests on") && explained.contains("load        Fresh");
+        Ok(complete.then_some(()))
+    })
+    .await?;
     until("a forecast is made of four weeks", Duration::from_secs(120), || async {
         let Ok(told) = stage.presale(&["forecast", CALM.name, "-o", "json"]).await else { return Ok(None) };
         let told: Value = serde_json::from_str(&told)?;

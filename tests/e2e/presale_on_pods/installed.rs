@@ -1,11 +1,11 @@
-//! What Helm's release is on the node, and what it makes for a service.
+//! What Helm's release is on the node, what it makes for a service, and what is left when it is gone.
 
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use kube::ResourceExt;
 
-use crate::stage::{CALM, CATALOG, Stage};
+use crate::stage::{self, CALM, CATALOG, Stage};
 use crate::until;
 
 /// User of the operator's pod, by the chart.
@@ -43,5 +43,23 @@ pub(crate) async fn check(stage: &Stage) -> anyhow::Result<()> {
         })
         .await?;
     }
+    Ok(())
+}
+
+/// Without the operator everything stays as it was: replicas, the CRDs, what people wrote in them.
+pub(crate) async fn uninstall(stage: &Stage) -> anyhow::Result<()> {
+    let counts = ["get", "deployments,statefulsets", "-o=custom-columns=:kind,:metadata.name,:spec.replicas"];
+    let before = stage.kubectl(&counts).await?;
+    ensure!(before.contains("catalog") && before.contains("carts"), "{before}");
+    stage::uninstall(&stage.node).await?;
+    until("the operator is gone", Duration::from_secs(60), || async {
+        Ok(stage.operators().await?.is_empty().then_some(()))
+    })
+    .await?;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let after = stage.kubectl(&counts).await?;
+    ensure!(after == before, "replicas were\n{before}and are\n{after}");
+    let kept = stage.kubectl(&["get", "shopservices,promotionevents", "-o=name"]).await?;
+    ensure!(kept.contains("/catalog") && kept.contains("/flash"), "what is left of what people wrote: {kept}");
     Ok(())
 }

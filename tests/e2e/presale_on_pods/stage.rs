@@ -36,9 +36,9 @@ pub(crate) struct Shop {
 }
 
 /// The service that things happen to.
-pub(crate) const CATALOG: Shop = Shop { name: "catalog", node_port: 30_381, rate: 12.0, min: 4 };
+pub(crate) const CATALOG: Shop = Shop { name: "catalog", node_port: 30_381, rate: 24.0, min: 4 };
 /// The service that nothing happens to.
-pub(crate) const CALM: Shop = Shop { name: "calm", node_port: 30_382, rate: 4.0, min: 2 };
+pub(crate) const CALM: Shop = Shop { name: "calm", node_port: 30_382, rate: 20.0, min: 2 };
 
 /// The stage; database and Prometheus end with it.
 pub(crate) struct Stage {
@@ -145,7 +145,13 @@ impl Stage {
         pods(&self.client, OPERATOR, "app.kubernetes.io/name=presale").await
     }
 
-    /// What the operator wrote since the stage was built, other than its lease.
+    /// What the operator asked of the API server since the stage was built.
+    pub(crate) fn asked(&self) -> anyhow::Result<AuditEntries> {
+        let began = self.began;
+        Ok(self.node.audit().requests()?.by_user(ACCOUNT).filter(|entry| entry.at >= began))
+    }
+
+    /// What the operator wrote since then, other than its lease.
     pub(crate) fn written(&self) -> anyhow::Result<AuditEntries> {
         let began = self.began;
         Ok(self.node.audit().writes()?.by_user(ACCOUNT).except("leases").filter(|entry| entry.at >= began))
@@ -156,6 +162,11 @@ impl Stage {
         let args = ["logs", "-n", OPERATOR, "-l", "app.kubernetes.io/name=presale", "--tail=30"];
         self.node.kubectl(&args).await.unwrap_or_else(|error| error.to_string())
     }
+}
+
+/// Whether a pod is Ready.
+pub(crate) fn is_ready(pod: &Pod) -> bool {
+    ready_since(pod).is_some()
 }
 
 /// Since when a pod has been Ready.
@@ -181,6 +192,7 @@ async fn prometheus(namespace: &str) -> anyhow::Result<Prometheus> {
             end: now().as_second().div_euclid(60) * 60 - 60,
             weeks: 4,
             step: 60,
+            thinned: 1,
             labels: vec![label("namespace", namespace), label("service", shop.name), label("pod", "past")],
         };
         let file = path.clone();

@@ -104,15 +104,8 @@ impl ApiServer {
     ///
     /// # Errors
     /// [`KitError::Missing`] if a program is not built; [`KitError::Ended`] or [`KitError::NotReady`] if it would not
-    /// start within 90 s (another try is made with other ports if it ended at once).
+    /// start within 90 s.
     pub async fn start(options: ApiServerOptions) -> Result<Self, KitError> {
-        match Self::start_once(&options).await {
-            Err(KitError::Ended { .. }) => Self::start_once(&options).await,
-            outcome => outcome,
-        }
-    }
-
-    async fn start_once(options: &ApiServerOptions) -> Result<Self, KitError> {
         let folder = scratch::folder("apiserver")?;
         let ports = Ports::new(port::free()?);
         Pki::create()?.write(&folder)?;
@@ -120,11 +113,11 @@ impl ApiServer {
         write_kubeconfig(&folder, "admin", ports.apiserver)?;
         write_kubeconfig(&folder, "controllers", ports.apiserver)?;
         let etcd = launch::etcd(&folder, &ports).await?;
-        let apiserver = launch::apiserver(&folder, &ports, options).await?;
+        let apiserver = launch::apiserver(&folder, &ports, &options).await?;
         let controllers = if options.controllers.is_empty() {
             None
         } else {
-            Some(launch::controllers(&folder, &ports, options).await?)
+            Some(launch::controllers(&folder, &ports, &options).await?)
         };
         Ok(Self { folder, ports, processes: Mutex::new(Processes { controllers, apiserver, etcd }) })
     }

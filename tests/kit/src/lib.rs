@@ -31,5 +31,6 @@ pub use error::KitError;
 pub use exporter::Exporter;
 pub use nats::Nats;
 pub use node::Node;
+pub use port::free_address;
 pub use postgres::Postgres;
 pub use prometheus::{Prometheus, PrometheusOptions, ScrapeJob};

@@ -49,10 +49,8 @@ impl Nats {
     /// log's end if it would not start.
     pub async fn start() -> Result<Self, KitError> {
         let folder = scratch::folder("nats")?;
-        let (port, process) = match serve(&folder).await {
-            Err(KitError::Ended { .. }) => serve(&folder).await?, // somebody took the port: another one
-            outcome => outcome?,
-        };
+        let [port] = port::free()?;
+        let process = serve(port, &folder).await?;
         Ok(Self { folder, port, process: Mutex::new(process) })
     }
 
@@ -76,17 +74,12 @@ impl Nats {
     pub async fn revive(&self) -> Result<(), KitError> {
         let mut process = self.process.lock().await;
         process.kill()?;
-        *process = serve_on(self.port, &self.folder).await?;
+        *process = serve(self.port, &self.folder).await?;
         Ok(())
     }
 }
 
-async fn serve(folder: &Path) -> Result<(u16, Process), KitError> {
-    let [port] = port::free()?;
-    Ok((port, serve_on(port, folder).await?))
-}
-
-async fn serve_on(port: u16, folder: &Path) -> Result<Process, KitError> {
+async fn serve(port: u16, folder: &Path) -> Result<Process, KitError> {
     let args = vec![
         "--addr=127.0.0.1".to_owned(),
         format!("--port={port}"),

@@ -61,10 +61,8 @@ impl Postgres {
             .map_err(KitError::io(format!("give {} to {user}", folder.display())))?;
         }
         initialize(&folder, user).await?;
-        let (port, process) = match serve(&folder, user).await {
-            Err(KitError::Ended { .. }) => serve(&folder, user).await?, // somebody took the port: another one
-            outcome => outcome?,
-        };
+        let [port] = port::free()?;
+        let process = serve(port, &folder, user).await?;
         Ok(Self { folder, port, databases: AtomicU32::new(0), process: Mutex::new(process) })
     }
 
@@ -98,11 +96,11 @@ impl Postgres {
     pub async fn revive(&self) -> Result<(), KitError> {
         let mut process = self.process.lock().await;
         process.kill()?;
-        *process = match serve_on(self.port, &self.folder, server_user()?).await {
+        *process = match serve(self.port, &self.folder, server_user()?).await {
             Err(KitError::Ended { .. }) => {
                 // Sessions of the killed server hold its shared memory until they notice: once more, a little later.
                 tokio::time::sleep(Duration::from_secs(2)).await;
-                serve_on(self.port, &self.folder, server_user()?).await?
+                serve(self.port, &self.folder, server_user()?).await?
             }
             outcome => outcome?,
         };
@@ -133,12 +131,7 @@ async fn initialize(folder: &Path, user: Option<&str>) -> Result<(), KitError> {
     run(&mut command).await.map(drop)
 }
 
-async fn serve(folder: &Path, user: Option<&str>) -> Result<(u16, Process), KitError> {
-    let [port] = port::free()?;
-    Ok((port, serve_on(port, folder, user).await?))
-}
-
-async fn serve_on(port: u16, folder: &Path, user: Option<&str>) -> Result<Process, KitError> {
+async fn serve(port: u16, folder: &Path, user: Option<&str>) -> Result<Process, KitError> {
     let settings = [
         "listen_addresses=127.0.0.1".to_owned(),
         format!("unix_socket_directories={}", folder.display()),

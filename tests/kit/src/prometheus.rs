@@ -89,11 +89,9 @@ impl Prometheus {
             backfill(path, &folder.join("data")).await?;
         }
         let http = ready::http_client()?;
-        match serve(&folder, &http).await {
-            Err(KitError::Ended { .. }) => serve(&folder, &http).await, // somebody took the port: once more with another
-            outcome => outcome,
-        }
-        .map(|(port, process)| Self { folder, port, http, process: Mutex::new(process) })
+        let [port] = port::free()?;
+        let process = Mutex::new(serve(port, &folder, &http).await?);
+        Ok(Self { folder, port, http, process })
     }
 
     /// `http://127.0.0.1:port`, without a slash at the end.
@@ -174,17 +172,12 @@ impl Prometheus {
     pub async fn revive(&self) -> Result<(), KitError> {
         let mut process = self.process.lock().await;
         process.kill()?;
-        *process = serve_on(self.port, &self.folder, &self.http).await?;
+        *process = serve(self.port, &self.folder, &self.http).await?;
         Ok(())
     }
 }
 
-async fn serve(folder: &Path, http: &reqwest::Client) -> Result<(u16, Process), KitError> {
-    let [port] = port::free()?;
-    Ok((port, serve_on(port, folder, http).await?))
-}
-
-async fn serve_on(port: u16, folder: &Path, http: &reqwest::Client) -> Result<Process, KitError> {
+async fn serve(port: u16, folder: &Path, http: &reqwest::Client) -> Result<Process, KitError> {
     let args = vec![
         format!("--config.file={}", folder.join("prometheus.yml").display()),
         format!("--storage.tsdb.path={}", folder.join("data").display()),

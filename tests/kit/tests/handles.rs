@@ -8,6 +8,8 @@ mod audit;
 mod chaos_proxy;
 #[path = "handles/nats.rs"]
 mod nats;
+#[path = "handles/port.rs"]
+mod port;
 #[path = "handles/postgres.rs"]
 mod postgres;
 #[path = "handles/process.rs"]

@@ -26,9 +26,9 @@ pub fn observe(
     if now < occurrence.end {
         return None;
     }
+    let curve = curve.fitted(occurrence.end.duration_since(occurrence.start));
     let running = Running { occurrence, curve, baseline, live: Some(load) };
-    let length = occurrence.end.duration_since(occurrence.start);
-    let from = occurrence.start.saturating_add(curve.ramp.min(length / 4)).ok()?;
+    let from = occurrence.start.saturating_add(curve.ramp).ok()?;
     let steps = plateau(load, from, occurrence.end);
     let seen: Vec<(f64, bool)> = steps
         .iter()

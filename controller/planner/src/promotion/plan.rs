@@ -112,7 +112,7 @@ pub(super) fn target(
     occurrence: Occurrence,
     now: Timestamp,
 ) -> (TargetPlan, Path) {
-    let curve = Curve::default();
+    let curve = Curve::default().fitted(occurrence.end.duration_since(occurrence.start));
     let running = Running { occurrence, curve, baseline: facts.baseline, live: facts.live };
     let uplift = ratio(&facts.uplift, facts.level, &running, now);
     let lead = spec.lead_time.unwrap_or(facts.lead_time);

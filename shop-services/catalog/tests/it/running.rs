@@ -1,6 +1,6 @@
 //! A running catalog on its own database, and a client that speaks to it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,7 +14,7 @@ use rand_chacha::rand_core::SeedableRng;
 use serde_json::Value;
 use shop_catalog::{CatalogError, Command, ServeConfig};
 use shop_kit::{Clock, World};
-use test_kit::Postgres;
+use test_kit::{Postgres, free_address};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -99,10 +99,6 @@ pub(crate) async fn start_on(database_url: &str, flags: &[&str]) -> anyhow::Resu
     let catalog = Catalog { database_url: database_url.to_owned(), stop, public, admin, client, task };
     catalog.wait_until_ready().await?;
     Ok(catalog)
-}
-
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 impl Catalog {

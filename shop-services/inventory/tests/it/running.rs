@@ -1,6 +1,5 @@
 //! A running inventory on a database, its clients, and what the database says of its promises.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use shop_inventory::{Command, InventoryError, ServeConfig};
 use shop_kit::{Clock, World};
 use sqlx::{Connection, PgConnection};
-use test_kit::{Answer, Client, Postgres};
+use test_kit::{Answer, Client, Postgres, free_address};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -80,10 +79,6 @@ pub(crate) async fn start_on(database: &str, nats: &str, flags: &[&str]) -> anyh
     let inventory = Inventory { client, admin, database: database.to_owned(), stop, task };
     inventory.wait_until_ready().await?;
     Ok(inventory)
-}
-
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// The id of the `number`-th order.

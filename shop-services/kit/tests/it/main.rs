@@ -4,4 +4,5 @@
 
 mod events;
 mod idempotency;
+mod keys;
 mod places;

@@ -169,17 +169,23 @@ async fn asking(paying: &Paying, execution: Execution, asked: Result<Asked, Prob
     let written = execution.settle(StatusCode::ACCEPTED, asked).await?;
     let asked: Asked = serde_json::from_slice(&written.body).map_err(|_| Problem::internal())?;
     if let Some(id) = asked.operation_id {
-        let driver = paying.driver.clone();
-        // On its own, so that a caller who hangs up does not leave the provider's answer unread.
-        let driving = tokio::spawn(async move { driver.drive(id).await });
-        match driving.await {
-            Ok(Ok(())) => {}
-            // It is written down and is asked again; the answer says that it is on its way.
-            Ok(Err(problem)) => tracing::warn!(%id, detail = problem.detail(), "the provider is asked later"),
-            Err(error) => tracing::error!(%id, %error, "the provider is asked later"),
-        }
+        drive_apart(paying, id).await;
     }
     current(paying, asked, done, false).await
+}
+
+/// On its own, so that a caller who hangs up does not leave the provider's answer unread.
+async fn drive_apart(paying: &Paying, id: Uuid) {
+    let driver = paying.driver.clone();
+    let driving = tokio::spawn(async move { driver.drive(id).await.inspect_err(|problem| asked_later(id, problem)) });
+    if driving.await.is_err() {
+        tracing::error!(%id, "asking failed; the provider is asked later");
+    }
+}
+
+/// It is written down; the answer says that it is on its way.
+fn asked_later(id: Uuid, problem: &Problem) {
+    tracing::warn!(%id, detail = problem.detail(), "the provider is asked later");
 }
 
 async fn current(paying: &Paying, asked: Asked, done: StatusCode, replayed: bool) -> Outcome {

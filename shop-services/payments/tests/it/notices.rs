@@ -8,8 +8,8 @@ use crate::running::{NOW, SECRET, order, refusal, start, until};
 fn signature(secret: &str, second: i64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, format!("{second}.{body}").as_bytes());
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={second},v1={hex}")
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|four| char::from_digit(four.into(), 16).unwrap());
+    format!("t={second},v1={}", tag.as_ref().iter().flat_map(digits).collect::<String>())
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A running payments on its own database, its provider, and what must hold between their books.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shop_kit::{Clock, World};
 use shop_payments::{Command, PaymentsError, ServeConfig};
 use sqlx::{Connection, PgConnection};
-use test_kit::{Answer, Client, Postgres};
+use test_kit::{Answer, Client, Postgres, free_address};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -96,10 +96,6 @@ pub(crate) async fn start(flags: &[&str]) -> anyhow::Result<Payments> {
     let payments = Payments { client: client(public)?, admin: client(admin)?, psp: client(psp)?, database, stop, task };
     payments.wait_until_ready().await?;
     Ok(payments)
-}
-
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// The id of the `number`-th order.

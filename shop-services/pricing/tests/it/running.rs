@@ -1,6 +1,5 @@
 //! A running pricing on its own database, with a clock that tests can move.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
 use shop_kit::{Clock, World};
 use shop_pricing::{Command, PricingError, ServeConfig};
-use test_kit::{Answer, Client, Nats, Postgres};
+use test_kit::{Answer, Client, Nats, Postgres, free_address};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -85,10 +84,6 @@ async fn start_with(nats: &str) -> anyhow::Result<Pricing> {
     let pricing = Pricing { client, admin, seconds, stop, task };
     pricing.wait_until_ready().await?;
     Ok(pricing)
-}
-
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// An instant `seconds` after the start of the clock.

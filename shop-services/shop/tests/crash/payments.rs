@@ -7,12 +7,12 @@ use std::time::Duration;
 use clap::Parser;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use test_kit::Client;
+use test_kit::{Client, free_address};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::place::{Place, free_address, until};
+use crate::place::{Place, until};
 
 /// Orders that are paid.
 const ORDERS: u32 = 40;

@@ -1,12 +1,12 @@
 //! Where everything is, while processes come and go.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
-use test_kit::{Client, Nats, Postgres};
+use test_kit::{Client, Nats, Postgres, free_address};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
@@ -73,11 +73,6 @@ impl Place {
         let mut connection = PgConnection::connect(&self.database).await.unwrap();
         sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
     }
-}
-
-/// A loopback address that nobody listens to.
-pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// Waits for up to two minutes.

@@ -1,0 +1,79 @@
+//! Tokens of users: who calls, signed by the service that knows users and checked again by every service.
+//!
+//! **Source**: access tokens as JWT (RFC 9068) with the advice of RFC 8725: one algorithm, `typ`, `iss`, `aud`, `nbf`
+//! and `exp` are all checked.
+
+use std::time::Duration;
+
+use http::{HeaderMap, header};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::config::AccessConfig;
+use crate::keys::{Keys, KeysError};
+use crate::peer::{Peer, PeerError};
+use crate::problem::Problem;
+
+/// The type of users' tokens.
+pub const ACCESS_TYPE: &str = "at+jwt";
+/// How far two clocks may be apart, in seconds.
+const SKEW: i64 = 5;
+
+/// What a user's token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    /// Who signed it.
+    pub iss: String,
+    /// For whom.
+    pub aud: String,
+    /// The user.
+    pub sub: Uuid,
+    /// First second in which it is valid, since 1970.
+    pub nbf: i64,
+    /// First second in which it is not valid any more, since 1970.
+    pub exp: i64,
+}
+
+/// Checks users' tokens; clones share the keys.
+#[derive(Debug, Clone)]
+pub struct Access {
+    keys: Keys,
+    issuer: String,
+    audience: String,
+}
+
+impl Access {
+    /// Checks with the keys that `issuer` publishes.
+    ///
+    /// # Errors
+    /// Where the peer cannot be called at all.
+    pub fn new(config: &AccessConfig, timeout: Duration, metrics: shop_metrics::Calls) -> Result<Self, PeerError> {
+        let AccessConfig { token_keys_url, token_issuer, token_audience } = config;
+        let keys = Keys::of(Peer::new("issuer", token_keys_url, timeout, metrics)?);
+        Ok(Self { keys, issuer: token_issuer.clone(), audience: token_audience.clone() })
+    }
+
+    /// The user who calls.
+    ///
+    /// # Errors
+    /// 401 without a valid token, 503 where the keys that check it cannot be had.
+    pub async fn check(&self, headers: &HeaderMap, now: Timestamp) -> Result<Uuid, Problem> {
+        let sent = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.split_once(' '));
+        let Some((_, token)) = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
+            return Err(Problem::unauthorized("send Authorization: Bearer TOKEN"));
+        };
+        let claims: AccessClaims = self.keys.verify(token.trim(), ACCESS_TYPE).await.map_err(|error| match error {
+            KeysError::Signature(_) => Problem::unauthorized("the token is not valid here"),
+            KeysError::Unavailable => {
+                Problem::unavailable("the keys that check tokens cannot be had", Duration::from_secs(5))
+            }
+        })?;
+        let second = now.as_second();
+        let current = second + SKEW >= claims.nbf && second < claims.exp;
+        if current && claims.iss == self.issuer && claims.aud == self.audience {
+            return Ok(claims.sub);
+        }
+        Err(Problem::unauthorized("the token is not valid here and now"))
+    }
+}

@@ -1,0 +1,14 @@
+//! Orders and cart as real processes among the real pricing, inventory and payments, a provider, PostgreSQL and NATS.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod audit;
+mod buying;
+mod carts;
+mod contract;
+mod doors;
+mod floor;
+mod killed;
+mod stage;
+mod undone;
+mod unknown;

@@ -1,0 +1,147 @@
+//! The whole of what an order needs, started for one test, and what must hold between all the books afterwards.
+
+use std::ops::Deref;
+
+use serde_json::{Value, json};
+use test_kit::{Client, Postgres, free_address};
+use tokio::process::Child;
+
+use crate::floor::{Floor, Service, eur, shop, until};
+
+/// What each service calls orders, and cart.
+const ORDERS: &str = "orders-token";
+const CART: &str = "Bearer cart-token";
+/// Units of each SKU at the beginning.
+pub(crate) const STOCK: i64 = 1_000;
+
+/// Pricing, inventory, payments and the provider, and who signs customers' tokens.
+pub(crate) struct Stage {
+    pub(crate) pricing: Service,
+    pub(crate) inventory: Service,
+    pub(crate) payments: Service,
+    psp: Client,
+    floor: Floor,
+    _provider: Child,
+}
+
+impl Deref for Stage {
+    type Target = Floor;
+
+    fn deref(&self) -> &Floor {
+        &self.floor
+    }
+}
+
+/// Settings that tests change.
+#[derive(Default)]
+pub(crate) struct Settings<'a> {
+    pub(crate) pricing: &'a [&'a str],
+    pub(crate) inventory: &'a [&'a str],
+    pub(crate) payments: &'a [&'a str],
+}
+
+impl Stage {
+    pub(crate) async fn set() -> anyhow::Result<Self> {
+        Self::set_with(Settings::default()).await
+    }
+
+    pub(crate) async fn set_with(settings: Settings<'_>) -> anyhow::Result<Self> {
+        let floor = Floor::lay().await?;
+        let (psp, payments) = (free_address()?, free_address()?);
+        let provider = shop()
+            .args(["psp-sim", &format!("--listen={psp}"), "--notice-secret=notice-secret"])
+            .arg(format!("--notice-url=http://{payments}/v1/webhooks/psp"))
+            .spawn()?;
+        let psp_url = format!("--psp-url=http://{psp}");
+        let paying = [psp_url.as_str(), "--psp-retry-delay=100ms", "--psp-notice-secret=notice-secret"];
+        let quoting = ["--quote-key=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"];
+        let quoting = [&quoting, settings.pricing].concat();
+        let storing = [&["--sweep-period=100ms"], settings.inventory].concat();
+        let paying = [&paying, settings.payments].concat();
+        let (pricing, inventory, payments) = tokio::try_join!(
+            Service::start("pricing", free_address()?, &floor, &quoting),
+            Service::start("inventory", free_address()?, &floor, &storing),
+            Service::start("payments", payments, &floor, &paying),
+        )?;
+        let psp = Client::new(format!("http://{psp}"))?;
+        until("the provider listens", async || psp.send("GET", "/sim/books", &[], None).await.is_ok()).await;
+        let stage = Self { pricing, inventory, payments, psp, floor, _provider: provider };
+        let rate = json!({"country": "DE", "shipping": eur(499), "tax_per_10k": 1900});
+        stage.pricing.made("/v1/rates", "rate", &rate).await;
+        stage.sells("LAMP", 1_999).await;
+        Ok(stage)
+    }
+
+    /// Sells so many of an SKU at this price.
+    async fn sells(&self, sku: &str, cents: i64) {
+        self.pricing.made("/v1/prices", sku, &json!({"sku": sku, "price": eur(cents)})).await;
+        let delivery = json!({"change": STOCK, "reason": "delivery"});
+        self.inventory.made(&format!("/v1/stock/{sku}/adjustments"), sku, &delivery).await;
+    }
+
+    /// Leaves so few of the lamp.
+    pub(crate) async fn leaves(&self, units: i64) {
+        let theft = json!({"change": units - STOCK, "reason": "theft"});
+        self.inventory.made("/v1/stock/LAMP/adjustments", "theft", &theft).await;
+    }
+
+    /// Hands out a coupon that takes so much off, in ten-thousandths.
+    pub(crate) async fn gives_coupon(&self, code: &str, off: u32, max: u32) {
+        let coupon = json!({"code": code, "value": {"off_per10k": off}, "max_redemptions": max,
+            "starts_at": "2020-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"});
+        self.pricing.made("/v1/coupons", code, &coupon).await;
+    }
+
+    /// The signed quote for so many lamps.
+    pub(crate) async fn quote(&self, quantity: u32, coupon: Option<&str>) -> String {
+        let mut body = json!({"lines": [{"sku": "LAMP", "quantity": quantity}], "currency": "EUR", "country": "DE"});
+        if let Some(code) = coupon {
+            body["coupon"] = json!(code);
+        }
+        let answer = self.pricing.send("POST", "/v1/quotes", CART, None, Some(&body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Starts orders on an empty database.
+    pub(crate) async fn orders(&self, flags: &[&str]) -> anyhow::Result<Service> {
+        self.orders_on(Postgres::shared().await?.database().await?, flags).await
+    }
+
+    /// Starts orders on this database, perhaps beside another replica.
+    pub(crate) async fn orders_on(&self, database: String, flags: &[&str]) -> anyhow::Result<Service> {
+        let mut words = vec![self.token_keys(), "--call-timeout=2s".to_owned()];
+        for (name, service) in
+            [("pricing", &self.pricing), ("inventory", &self.inventory), ("payments", &self.payments)]
+        {
+            words.extend([format!("--{name}-url=http://{}", service.address), format!("--{name}-token={ORDERS}")]);
+        }
+        if !flags.iter().any(|flag| flag.starts_with("--saga-attempts")) {
+            words.push("--saga-attempts=40".to_owned());
+        }
+        words.extend(["--saga-retry-delay=100ms".to_owned()]);
+        words.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Service::start_on("orders", free_address()?, database, &self.floor, &words).await
+    }
+
+    /// Starts cart on an empty database.
+    pub(crate) async fn cart(&self) -> anyhow::Result<Service> {
+        self.floor.cart(&[&format!("--pricing-url=http://{}", self.pricing.address)]).await
+    }
+
+    /// Tells the provider how to misbehave.
+    pub(crate) async fn program(&self, program: Value) {
+        let set = self.psp.send("PUT", "/sim/program", &[], Some(&program.to_string())).await.unwrap();
+        assert_eq!(set.status, 204, "{}", set.text());
+    }
+
+    /// So often the provider did this.
+    pub(crate) async fn provider_did(&self, what: &str) -> i64 {
+        self.books().await["succeeded"][what].as_i64().unwrap()
+    }
+
+    pub(crate) async fn books(&self) -> Value {
+        self.psp.send("GET", "/sim/books", &[], None).await.unwrap().json()
+    }
+}
