@@ -148,6 +148,8 @@ pub fn chart(line: &Line, width: usize, height: usize) -> String {
         let n = (v / top * width as f64).round().clamp(0.0, width as f64) as usize;
         n
     };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 6")]
+    let decimals = (3.0 - top.log10().floor()).clamp(0.0, 6.0) as usize;
     let mut out = String::new();
     for (i, group) in line.rows.chunks(per).enumerate() {
         let mean = |column: usize| group.iter().filter_map(|r| r.get(column)).sum::<f64>() / group.len() as f64;
@@ -157,7 +159,7 @@ pub fn chart(line: &Line, width: usize, height: usize) -> String {
         let (a, b) = (cells(median), cells(high));
         let (bar, shade) = ("█".repeat(a), "░".repeat(b.saturating_sub(a)));
         let time = at.strftime("%m-%d %H:%M");
-        out.extend([format!("{time}  {bar}{shade}  {median:.4} … {high:.4}\n")]);
+        out.extend([format!("{time}  {bar}{shade}  {median:.decimals$} … {high:.decimals$}\n")]);
     }
     out
 }
