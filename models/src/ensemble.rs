@@ -51,7 +51,9 @@ impl Mixer {
         }
         for j in 0..Q {
             let sum: f64 = weights.iter().map(|w| w[j]).sum();
-            weights.iter_mut().for_each(|w| w[j] /= sum.max(1e-9));
+            for w in &mut weights {
+                w[j] /= sum.max(1e-9);
+            }
         }
         weights
     }

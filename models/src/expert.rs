@@ -88,6 +88,7 @@ impl Ask {
                 shape: if p.shape.is_finite() { p.shape } else { 0.0 },
                 spread: if p.spread.is_finite() { p.spread } else { 1.0 },
                 lift: p.lift,
+                before: or(p.before),
             }
         };
         let cycle_level = if cycle_level.is_finite() { cycle_level } else { slow };

@@ -122,9 +122,9 @@ impl Past {
         };
         let smooth = (0..rows).map(|row| profile((n + row * group + group / 2).saturating_sub(before)));
         let first = n.saturating_sub(before);
-        let usual = (first..first + rows * group).map(|target| profile(target).usual());
+        let steps = (first..first + rows * group).map(profile);
         let width = self.grid.step * i64::try_from(group).unwrap_or(1);
-        Outlook::new(self.grid.second_of(first), width, smooth).detailed(self.grid.step, usual)
+        Outlook::new(self.grid.second_of(first), width, smooth).detailed(self.grid.step, steps)
     }
 
     /// Fits the minutes: direct horizons `rungs` (in steps of `fine`) for the maximum over `window` steps.
@@ -196,8 +196,7 @@ impl Past {
             self.guide.profile(i, self.season.first_cycle((i + 1).saturating_sub(self.grid.len())), &self.calendar)
         };
         let profiles: Vec<Profile> = (from..to.max(from)).map(profile).collect();
-        let usual = profiles.iter().map(Profile::usual);
         Outlook::new(self.grid.second_of(from), self.grid.step, profiles.iter().copied())
-            .detailed(self.grid.step, usual)
+            .detailed(self.grid.step, profiles.iter().copied())
     }
 }

@@ -1,4 +1,5 @@
 //! The same input makes the same bytes on every x86-64: training runs once on this processor and once on one without FMA.
+#![expect(clippy::unwrap_used, reason = "test data and the child's answer")]
 
 use std::process::Command;
 
@@ -41,7 +42,7 @@ fn trained() -> ServiceModel {
     ServiceModel::train(&history, &recent, &[], &config).unwrap()
 }
 
-/// Artifact and forecast, after a live hour, as one hexadecimal string.
+/// Artifact and forecast, after a live hour, in hexadecimal.
 fn bytes() -> String {
     let mut model = trained();
     let end = model.data_until();
@@ -62,7 +63,7 @@ fn bytes() -> String {
             bytes.extend(forecast.value(row, level).unwrap().to_bits().to_le_bytes());
         }
     }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{bytes:02x?}")
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn training_and_forecast_are_the_same_bytes_on_a_processor_without_fma() {
     let apart = here.bytes().zip(there.trim().bytes()).position(|(a, b)| a != b);
     assert!(
         here == there.trim(),
-        "{} and {} digits, the first that differs is at {apart:?}: something asks the processor what it can",
+        "{} and {} letters, the first that differs is at {apart:?}: something asks the processor what it can",
         here.len(),
         there.len()
     );

@@ -1,6 +1,5 @@
 //! What one service costs: fit, update, decide, and a tick of ten thousand of them, each as a ratio to a plain
 //! seasonal-naive pass over the same month, measured in the same run.
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

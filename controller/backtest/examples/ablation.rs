@@ -35,14 +35,8 @@ fn score(trace: &Trace, events: &[EventWindow], expert: Option<Expert>) -> [Scor
     let step = trace.step.max(300);
     let Ok(rows) = usize::try_from(DAY / step) else { return Default::default() };
     let levels: Vec<Level> = LEVELS.iter().filter_map(|p| Level::new(*p).ok()).collect();
-    let question = Question {
-        step,
-        rows,
-        levels: levels.clone(),
-        target: Target::Point,
-        time_zone: "UTC".into(),
-        country: None,
-    };
+    let question =
+        Question { step, rows, levels: levels.clone(), target: Target::Point, time_zone: "UTC".into(), country: None };
     let all = trace.on_grid(step, None);
     let values: Vec<f64> = all.samples().iter().map(|s| s.value().unwrap_or(f64::NAN)).collect();
     let mut scores = [Score::default(); 3];
@@ -54,7 +48,8 @@ fn score(trace: &Trace, events: &[EventWindow], expert: Option<Expert>) -> [Scor
         let seconds = all.start().as_second() + step * i64::try_from(at).unwrap_or(0);
         let Ok(origin) = Timestamp::from_second(seconds) else { continue };
         let Ok(model) = train_without(expert, trace, events, &question, origin) else { continue };
-        let request = PredictRequest { origin, step: SignedDuration::from_secs(step), steps: rows, target: Target::Point };
+        let request =
+            PredictRequest { origin, step: SignedDuration::from_secs(step), steps: rows, target: Target::Point };
         let Ok(forecast) = model.predict(&request) else { continue };
         let naive = Naive::new(&values[..at], rows);
         for (i, actual) in values[at..].iter().take(rows).enumerate().filter(|(_, y)| y.is_finite()) {

@@ -80,7 +80,10 @@ fn best_setting(races: &[Race], policy: &str) -> Option<String> {
 }
 
 fn print_pooled(races: &[Race]) {
-    println!("\n| policy | setting | ÷ oracle, median | worst | within {:.1} % unserved | actions/day, median |", 100.0 * ALLOWED);
+    println!(
+        "\n| policy | setting | ÷ oracle, median | worst | within {:.1} % unserved | actions/day, median |",
+        100.0 * ALLOWED
+    );
     println!("|---|---|--:|--:|--:|--:|");
     let line = |name: &str, setting: &str, outcomes: Vec<&Outcome>| {
         let ratios: Vec<f64> = outcomes.iter().map(|o| o.oracle_ratio).collect();
@@ -94,15 +97,25 @@ fn print_pooled(races: &[Race]) {
         );
     };
     line("presale", "as shipped", races.iter().filter_map(Race::ours).collect());
-    line("presale-net", "no forecast", races.iter().filter_map(|r| r.outcomes.iter().find(|o| o.policy == "presale-net")).collect());
+    line(
+        "presale-net",
+        "no forecast",
+        races.iter().filter_map(|r| r.outcomes.iter().find(|o| o.policy == "presale-net")).collect(),
+    );
     for policy in ["hpa", "hpa-behavior", "keda"] {
         if let Some(setting) = best_setting(races, policy) {
             line(policy, &setting, races.iter().filter_map(|r| r.at(policy, &setting)).collect());
-            let saved = races.iter().filter_map(|r| Some(1.0 - r.ours()?.replica_hours / r.at(policy, &setting)?.replica_hours));
-            println!("| presale saves against it | | {:.1} % of the replica-hours | | | |", 100.0 * median(saved.collect()));
+            let saved = races
+                .iter()
+                .filter_map(|r| Some(1.0 - r.ours()?.replica_hours / r.at(policy, &setting)?.replica_hours));
+            println!(
+                "| presale saves against it | | {:.1} % of the replica-hours | | | |",
+                100.0 * median(saved.collect())
+            );
         }
         line(policy, "tuned per recording in hindsight", races.iter().filter_map(|r| r.tuned(policy)).collect());
-        let excess = races.iter().filter_map(|r| Some((r.ours()?.oracle_ratio - 1.0) / (r.tuned(policy)?.oracle_ratio - 1.0)));
+        let excess =
+            races.iter().filter_map(|r| Some((r.ours()?.oracle_ratio - 1.0) / (r.tuned(policy)?.oracle_ratio - 1.0)));
         println!("| presale's excess over the oracle ÷ its | | {:.2} | | | |", median(excess.collect()));
     }
 }
@@ -122,7 +135,9 @@ fn main() {
     };
     let mut paths: Vec<PathBuf> = entries.filter(named).collect();
     paths.sort();
-    println!("| recording (lead {lead} s) | presale ÷ oracle | unserved | actions/day | HPA tuned ÷ oracle |\n|---|--:|--:|--:|--:|");
+    println!(
+        "| recording (lead {lead} s) | presale ÷ oracle | unserved | actions/day | HPA tuned ÷ oracle |\n|---|--:|--:|--:|--:|"
+    );
     let mut races = Vec::new();
     for path in paths {
         match race(&path, lead) {
