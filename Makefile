@@ -14,7 +14,8 @@ packages: ## Install the Debian packages that the tests need, after listing the 
 
 .PHONY: test
 test: packages tools-test ## Everything that needs no node: unit, property, real apiserver, Prometheus, PostgreSQL
-	cargo test --workspace
+	@# Most of their time the tests wait for real clocks: four at once, on two cores as well.
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace
 
 .PHONY: check
 check: ## Format, clippy, licences and sources of what we depend on
