@@ -60,7 +60,8 @@ pub(crate) async fn play(cast: &mut Cast, number: u64, kills: u64, dice: &mut Di
     );
     never_fell(cast, before, (announced, end.min(jiff_now()))).await?;
     let last = ready.iter().filter(|since| **since <= start).max().context("a Ready pod")?;
-    let early = start.duration_since(*last).as_secs();
+    // A condition has whole seconds: it may lie before the write that led to it.
+    let early = start.duration_since(*last).as_secs().min(asked);
     cast.stage.promotions().delete(&promotion, &DeleteParams::default()).await?;
     Ok(format!(
         "{}; {before} -> {FLOOR} replicas, asked for {asked} s and Ready {early} s before the start",
