@@ -1,6 +1,6 @@
 //! Real processes of the one binary: start, serve, drain on SIGTERM and exit 0, with no request lost on the way.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{ExitStatus, Stdio};
