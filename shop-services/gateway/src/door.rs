@@ -13,8 +13,8 @@ use shop_kit::admission::{Limits, Refusal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-/// Fewest places.
-const LOWEST: f64 = 8.0;
+/// Fewest places for each endpoint, and at all.
+const LOWEST: (f64, f64) = (4.0, 8.0);
 /// Places at the beginning.
 const FIRST: f64 = 64.0;
 /// How much longer than they need to answers may take.
@@ -23,6 +23,9 @@ const TOLERANCE: f64 = 2.0;
 const LOOK: Duration = Duration::from_millis(250);
 /// Answers to look at, at least.
 const ANSWERS: u32 = 8;
+/// How fast the shortest latency is forgotten, by answer: what is slow for hours is how it is, but what is slow now must
+/// not become normal before it is over.
+const FORGOTTEN: f64 = 0.0001;
 /// Latency below which no answer is slow, in seconds: noise is not congestion.
 const QUICK: f64 = 0.025;
 
@@ -38,6 +41,7 @@ pub struct Door {
 struct State {
     inside: usize,
     limit: f64,
+    lowest: f64,
     /// One queue for each priority.
     queues: [VecDeque<oneshot::Sender<Permit>>; Priority::ALL.len()],
     since: Instant,
@@ -72,6 +76,7 @@ impl Door {
         let state = State {
             inside: 0,
             limit: FIRST.min(highest(&limits)),
+            lowest: LOWEST.1.min(highest(&limits)),
             queues: Default::default(),
             since: now,
             answers: 0,
@@ -110,6 +115,17 @@ impl Door {
     /// An answer took so many times as long as it needs to.
     pub fn answered(self: &Arc<Self>, slowness: f64, now: Instant) {
         self.state().learn(slowness, now, highest(&self.limits));
+        self.call_in();
+    }
+
+    /// The service has so many endpoints now.
+    pub fn leads_to(self: &Arc<Self>, endpoints: usize) {
+        let lowest = (LOWEST.0 * endpoints as f64).max(LOWEST.1).min(highest(&self.limits));
+        {
+            let mut state = self.state();
+            state.lowest = lowest;
+            state.limit = state.limit.max(lowest);
+        }
         self.call_in();
     }
 
@@ -182,7 +198,7 @@ impl State {
         let gradient = (TOLERANCE * f64::from(self.answers) / self.slowness).clamp(0.5, 1.0);
         let used = self.busiest as f64 >= self.limit / 2.0;
         let headroom = if used || gradient < 1.0 { self.limit.sqrt() } else { 0.0 };
-        self.limit = (self.limit * gradient + headroom).clamp(LOWEST.min(highest), highest);
+        self.limit = (self.limit * gradient + headroom).clamp(self.lowest, highest);
         (self.since, self.answers, self.slowness, self.busiest) = (now, 0, 0.0, self.inside);
     }
 }
@@ -198,9 +214,7 @@ impl Pace {
         let mut pace = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let shortest = pace.filter(|shortest| *shortest < took).unwrap_or(took);
         let slowness = took / shortest.max(QUICK);
-        // What is slow for hours is how it is; what is slow now must not become normal before it is over.
-        let forgotten = if slowness < TOLERANCE { 0.01 } else { 0.0001 };
-        *pace = Some(shortest + (took - shortest) * forgotten);
+        *pace = Some(shortest + (took - shortest) * FORGOTTEN);
         slowness
     }
 }
@@ -232,8 +246,8 @@ mod tests {
         while let Some(priority) = order.recv().await {
             entered.push(priority);
         }
-        use Priority::{Critical, High, Low, Normal};
-        assert_eq!(entered, [Critical, Critical, High, Normal, Low]);
+        let expected = [Priority::Critical, Priority::Critical, Priority::High, Priority::Normal, Priority::Low];
+        assert_eq!(entered, expected);
         assert_eq!(door.state().inside, 0);
     }
 

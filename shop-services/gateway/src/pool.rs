@@ -79,6 +79,7 @@ impl Pool {
             let kept =
                 |address: &SocketAddr| known.remove(address).unwrap_or_else(|| Arc::new(Endpoint::new(*address)));
             *endpoints = Arc::new(addresses.iter().map(kept).collect());
+            self.door.leads_to(addresses.len());
             true
         });
     }

@@ -16,6 +16,8 @@ use uuid::Uuid;
 const PARTS: usize = 16;
 /// Buckets that a part holds at most. A stranger that finds no room is let through: the limit for all still holds.
 const BUCKETS: usize = 8_192;
+/// Shortest time between two sweeps of a part, in seconds.
+const SWEEP: f64 = 1.0;
 
 /// So many per second, and so many at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,12 +59,28 @@ impl Client {
     }
 }
 
-type Part = Mutex<HashMap<(Arc<str>, Client), f64>>;
+/// Buckets as the moments at which they are full again, and when the full ones were last thrown away.
+#[derive(Debug, Default)]
+struct Part {
+    full_at: HashMap<(Arc<str>, Client), f64>,
+    swept: f64,
+}
+
+impl Part {
+    /// Whether there is room for one more bucket; a flood of strangers makes no flood of sweeps.
+    fn has_room(&mut self, now: f64) -> bool {
+        if self.full_at.len() >= BUCKETS && now - self.swept >= SWEEP {
+            self.swept = now;
+            self.full_at.retain(|_, full_at| *full_at > now);
+        }
+        self.full_at.len() < BUCKETS
+    }
+}
 
 /// The buckets.
 #[derive(Debug)]
 pub struct Meter {
-    parts: [Part; PARTS],
+    parts: [Mutex<Part>; PARTS],
     hasher: RandomState,
     origin: Instant,
 }
@@ -81,14 +99,11 @@ impl Meter {
         let now = now.saturating_duration_since(self.origin).as_secs_f64();
         let key = (Arc::clone(route), client);
         let part = usize::try_from(self.hasher.hash_one(&key) % PARTS as u64).unwrap_or(0);
-        let mut buckets = self.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= BUCKETS && !buckets.contains_key(&key) {
-            buckets.retain(|_, full_at| *full_at > now);
-            if buckets.len() >= BUCKETS {
-                return Ok(());
-            }
+        let mut part = self.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
+        if !part.full_at.contains_key(&key) && !part.has_room(now) {
+            return Ok(());
         }
-        let full_at = buckets.entry(key).or_insert(now);
+        let full_at = part.full_at.entry(key).or_insert(now);
         let interval = 1.0 / rate.per_second;
         let early = full_at.max(now) - interval * (rate.burst - 1.0);
         if early > now {
@@ -159,7 +174,7 @@ mod tests {
             let client = Client::Address(IpAddr::from(number.to_be_bytes()));
             meter.take(&route, client, rate, meter.origin).unwrap();
         }
-        let held: usize = meter.parts.iter().map(|part| part.lock().unwrap().len()).sum();
+        let held: usize = meter.parts.iter().map(|part| part.lock().unwrap().full_at.len()).sum();
         assert!(held <= PARTS * BUCKETS, "{held}");
     }
 }

@@ -1,4 +1,4 @@
-//! Endpoints from the cluster: EndpointSlices of a real API server, and traffic that follows them.
+//! Endpoints from the cluster: `EndpointSlices` of a real API server, and traffic that follows them.
 
 use std::net::{IpAddr, UdpSocket};
 use std::sync::atomic::Ordering;

@@ -73,8 +73,8 @@ impl Running {
 }
 
 fn register(registry: &Path, services: &[(&str, SocketAddr)]) -> anyhow::Result<()> {
-    let lines: String = services.iter().map(|(name, address)| format!("{name} = [\"{address}\"]\n")).collect();
-    Ok(std::fs::write(registry, lines)?)
+    let lines: Vec<String> = services.iter().map(|(name, address)| format!("{name} = [\"{address}\"]\n")).collect();
+    Ok(std::fs::write(registry, lines.concat())?)
 }
 
 /// Recommendations as they will tell it.
