@@ -1,7 +1,7 @@
 //! The running gateway on real sockets: in front of small services that do as a test tells them, and of the cluster's
 //! own API server.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod balancing;
 mod encrypting;
