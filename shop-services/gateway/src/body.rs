@@ -33,6 +33,7 @@ struct State {
     touched: AtomicBool,
     too_long: AtomicBool,
     broken: AtomicBool,
+    sent: AtomicBool,
 }
 
 /// A body cannot go on.
@@ -64,6 +65,11 @@ impl RequestBody {
         self.state.too_long.load(Ordering::Relaxed)
     }
 
+    /// Whether the service was sent all of it, as far as the client let us.
+    pub fn was_sent(&self) -> bool {
+        self.empty || self.state.sent.load(Ordering::Relaxed)
+    }
+
     /// Whether the client did not send all of it.
     pub fn was_broken(&self) -> bool {
         self.state.broken.load(Ordering::Relaxed)
@@ -77,7 +83,11 @@ impl HttpBody for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         this.state.touched.store(true, Ordering::Relaxed);
-        let polled = Pin::new(&mut *this.inner.lock().unwrap_or_else(PoisonError::into_inner)).poll_frame(cx);
+        let (polled, ended) = {
+            let mut inner = this.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            (Pin::new(&mut *inner).poll_frame(cx), inner.is_end_stream())
+        };
+        this.state.sent.store(ended, Ordering::Relaxed);
         match ready!(polled) {
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
@@ -92,7 +102,10 @@ impl HttpBody for RequestBody {
                 this.state.broken.store(true, Ordering::Relaxed);
                 Poll::Ready(Some(Err(error.into())))
             }
-            None => Poll::Ready(None),
+            None => {
+                this.state.sent.store(true, Ordering::Relaxed);
+                Poll::Ready(None)
+            }
         }
     }
 

@@ -84,15 +84,15 @@ fn is_canonical(uri: &Uri) -> bool {
 
 /// The client: whoever the last of the trusted proxies saw, or the other end of the connection.
 pub fn client(headers: &HeaderMap, caller: Caller, trusted_hops: usize) -> IpAddr {
-    let told: Vec<IpAddr> = headers
+    let told: Vec<&str> = headers
         .get_all(FORWARDED_FOR)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map_while(|address| address.trim().parse().ok())
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .map(str::trim)
         .collect();
-    let believed = trusted_hops.checked_sub(1).and_then(|before| told.len().checked_sub(before + 1));
-    believed.and_then(|place| told.get(place).copied()).unwrap_or(caller.address.ip()).to_canonical()
+    // Counted from the end, which the nearest proxy wrote; what is before those believed may be anything.
+    let believed = trusted_hops.checked_sub(1).and_then(|before| told.iter().rev().nth(before));
+    believed.and_then(|address| address.parse().ok()).unwrap_or(caller.address.ip()).to_canonical()
 }
 
 /// Makes the headers of a request those of the request to the service.
@@ -187,6 +187,7 @@ mod tests {
         assert_eq!(seen("203.0.113.1, 192.0.2.7", 1), "192.0.2.7");
         assert_eq!(seen("203.0.113.1, 192.0.2.7", 2), "203.0.113.1");
         assert_eq!(seen("192.0.2.7", 2), "10.0.0.9");
+        assert_eq!(seen("junk, , 192.0.2.7", 1), "192.0.2.7");
         assert_eq!(client(&HeaderMap::new(), caller, 1).to_string(), "10.0.0.9");
     }
 

@@ -27,7 +27,7 @@ use crate::body::RequestBody;
 use crate::directory::{Directory, Upstream};
 use crate::door::Pace;
 use crate::pool::Pool;
-use crate::proxy::Gateway;
+use crate::proxy::{Gateway, Turn};
 use crate::upstream::Onward;
 
 /// Longest answer of a service that goes into a page, in bytes.
@@ -57,6 +57,8 @@ struct Visit<'a> {
     headers: HeaderMap,
     priority: Priority,
     until: Instant,
+    /// Whether the client waits as long as the route allows.
+    fair: bool,
 }
 
 #[derive(Deserialize)]
@@ -91,22 +93,22 @@ impl ProductPage {
     ///
     /// # Errors
     /// 400 for a wrong query, 503 where the catalog gives no answer.
-    pub async fn compose(
-        &self,
-        gateway: &Gateway,
-        parts: &Parts,
-        priority: Priority,
-        patience: Duration,
-    ) -> Result<Response, Problem> {
+    pub async fn compose(&self, gateway: &Gateway, parts: &Parts, turn: &Turn<'_>) -> Result<Response, Problem> {
         let Query(Wanted { currency }) = Query::try_from_uri(&parts.uri)?;
         let currency = match currency {
             None => self.currency,
             Some(code) => Currency::of(&code)
                 .ok_or_else(|| Problem::bad_request("currency is none that the shop knows; EUR is one"))?,
         };
-        gateway.hold(&self.catalog.pool, priority, deadline::told(&parts.headers)).await?;
+        gateway.hold(&self.catalog.pool, turn.priority, deadline::told(&parts.headers)).await?;
         let id = parts.uri.path().rsplit('/').next().unwrap_or_default();
-        let visit = Visit { gateway, headers: asked(&parts.headers), priority, until: Instant::now() + patience };
+        let visit = Visit {
+            gateway,
+            headers: asked(&parts.headers),
+            priority: turn.priority,
+            until: Instant::now() + turn.patience,
+            fair: turn.is_fair(),
+        };
         let (product, recommendations) = tokio::join!(self.product(&visit, id, currency), self.recommended(&visit, id));
         product
             .map(|mut page| {
@@ -156,6 +158,7 @@ impl ProductPage {
             // The first to be given up when not all can be served.
             priority: Priority::Low,
             until: visit.until.min(Instant::now() + self.recommendations_timeout),
+            fair: visit.fair,
         };
         let found =
             visit.read::<Items<serde_json::Value>>(&self.recommendations, format!("/v1/recommendations?product={id}"));
@@ -181,6 +184,7 @@ impl Visit<'_> {
             headers: self.headers.clone(),
             body: RequestBody::new(Body::empty(), 0),
             until,
+            fair: self.fair,
         };
         let exchange = async {
             let _place = self.gateway.enter(&source.pool, self.priority).await.ok()?;

@@ -70,11 +70,21 @@ impl Drop for Active {
 }
 
 /// How a request is served.
-struct Turn<'a> {
-    route: &'a Route,
-    priority: Priority,
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    /// Its route.
+    pub route: &'a Route,
+    /// How much it matters.
+    pub priority: Priority,
     /// What the client waits, or the route allows, whichever is less.
-    patience: Duration,
+    pub patience: Duration,
+}
+
+impl Turn<'_> {
+    /// Whether the service is given the time that the route allows, so that it can be blamed for taking longer.
+    pub fn is_fair(&self) -> bool {
+        self.patience == self.route.deadline
+    }
 }
 
 /// What is known of a request before anybody may say no.
@@ -169,14 +179,16 @@ impl Gateway {
             parts.headers.remove(header::AUTHORIZATION);
         }
         head::onward(&mut parts.headers, address, caller, &host);
+        let turn = &Turn { route: &route, priority, patience };
         match &route.target {
-            Target::ProductPage => self.page.compose(self, &parts, priority, patience).await,
+            Target::ProductPage => self.page.compose(self, &parts, turn).await,
             Target::Service(pool) => {
                 self.hold(pool, priority, told).await?;
                 let target = parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
                 let until = Instant::now() + patience;
-                let request = Onward { method: parts.method, target, headers: parts.headers, body, until };
-                self.forward(pool, &Turn { route: &route, priority, patience }, &request).await
+                let fair = turn.is_fair();
+                let request = Onward { method: parts.method, target, headers: parts.headers, body, until, fair };
+                self.forward(pool, turn, &request).await
             }
         }
     }
@@ -266,6 +278,12 @@ impl Gateway {
             ),
             Failure::TooLong => too_long(route.body_limit),
             Failure::Broken => Problem::bad_request("the body ended before its end"),
+            Failure::Slow => Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "slow-body",
+                "The body came too slowly",
+                format!("all of it within {} ms passes", patience.as_millis()),
+            ),
         }
     }
 

@@ -51,6 +51,8 @@ pub struct Onward {
     pub body: RequestBody,
     /// When nobody waits for the head of the answer any more.
     pub until: Instant,
+    /// Whether that is what the service may be expected to keep, and not only a client in a hurry.
+    pub fair: bool,
 }
 
 /// No answer came.
@@ -66,6 +68,8 @@ pub enum Failure {
     TooLong,
     /// The client did not send all of the body.
     Broken,
+    /// Not in time.
+    Slow,
 }
 
 type Outcome = Result<(Response<Incoming>, Lease), Failure>;
@@ -126,13 +130,17 @@ impl Sender {
                 let (failure, again) = request.why(&error);
                 if failure == Failure::NoAnswer {
                     lease.failed(now);
-                    tracing::warn!(service = pool.name, error = &error as &dyn std::error::Error, "no answer");
+                    note(pool, &error);
                 }
                 (Err(failure), again)
             }
+            Err(_) if !request.body.was_sent() => (Err(Failure::Slow), false),
             Err(_) => {
-                lease.failed(now);
-                pool.door.answered(CONGESTED, now);
+                // A client in a hurry must not bring an endpoint into disrepute.
+                if request.fair {
+                    lease.failed(now);
+                    pool.door.answered(CONGESTED, now);
+                }
                 (Err(Failure::Deadline), false)
             }
         }
@@ -141,6 +149,10 @@ impl Sender {
     fn draw(&self, below: usize) -> usize {
         self.random.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..below)
     }
+}
+
+fn note(pool: &Pool, error: &hyper_util::client::legacy::Error) {
+    tracing::warn!(service = pool.name, error = error as &dyn std::error::Error, "no answer");
 }
 
 /// What a status says of the endpoint.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use test_kit::free_address;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use crate::running::{Files, Gateway, until};
@@ -119,6 +120,34 @@ async fn a_service_whose_endpoints_all_fail_is_left_alone_and_tried_until_it_is_
 }
 
 #[tokio::test]
+async fn clients_in_a_hurry_or_slow_ones_harm_nobody_else() -> anyhow::Result<()> {
+    let service = Service::start().await;
+    service.works_for(Duration::from_millis(100));
+    let routes = format!("{ROUTES}deadline = \"5s\"");
+    let files = Files::new(&routes, &[("things", &[service.address])]);
+    let gateway = files.gateway(&[]).await;
+    for _ in 0..10 {
+        let hurried = gateway.client.send("GET", "/v1/things", &[("deadline-ms", "5")], None).await?;
+        assert_eq!(hurried.status, 504);
+    }
+    // Six that promise a body and send none of it, until their time is up.
+    let slow = async || {
+        let mut stream = TcpStream::connect(gateway.public).await?;
+        let head = "POST /v1/things HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 9\r\n\r\n";
+        stream.write_all(head.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    for answer in join_all((0..6).map(|_| slow())).await {
+        assert!(answer?.starts_with("HTTP/1.1 408"), "it is the client that was slow");
+    }
+    assert_eq!(gateway.get("/v1/things").await.status, 200);
+    assert_eq!(gateway.metric(r#"shop_circuit_breaker_state{target="things"}"#).await, Some(0.0));
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_endpoint_that_answers_badly_rests_and_a_poor_one_gets_less() -> anyhow::Result<()> {
     let [bad, slow, good] = [Service::start().await, Service::start().await, Service::start().await];
     bad.answers_with(500);
@@ -126,12 +155,14 @@ async fn an_endpoint_that_answers_badly_rests_and_a_poor_one_gets_less() -> anyh
     let all = [bad.address, slow.address, good.address];
     let files = Files::new(ROUTES, &[("things", &all)]);
     let gateway = files.gateway(&[]).await;
-    for _ in 0..12 {
-        let writes = (0..10).map(|_| gateway.client.send("POST", "/v1/things", &[], Some("{}")));
-        join_all(writes).await;
+    let mut writes = Vec::new();
+    for _ in 0..200 {
+        let client = gateway.client.clone();
+        writes.push(tokio::spawn(async move { client.send("POST", "/v1/things", &[], Some("{}")).await }));
         sleep(Duration::from_millis(10)).await;
     }
-    assert!(bad.seen() < 30, "the failing one saw {} of 120", bad.seen());
+    join_all(writes).await;
+    assert!(bad.seen() < 50, "the failing one saw {} of 200", bad.seen());
     assert!(good.seen() > slow.seen(), "{} and {}", good.seen(), slow.seen());
     Ok(())
 }
