@@ -36,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("shop-payments", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-orders", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-cart", &["shop-kit", "shop-contracts", "shop-metrics"]),
+    ("shop-gateway", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("psp-sim", &["shop-contracts"]),
     (
         "shop",
@@ -47,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "shop-payments",
             "shop-orders",
             "shop-cart",
+            "shop-gateway",
             "psp-sim",
         ],
     ),

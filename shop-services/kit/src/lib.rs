@@ -10,6 +10,7 @@ pub mod broker;
 pub mod command;
 pub mod config;
 pub mod database;
+pub mod deadline;
 pub mod event;
 pub mod extract;
 pub mod guard;

@@ -6,6 +6,7 @@ pub mod families;
 pub mod names;
 pub mod orders;
 pub mod payments;
+pub mod proxying;
 pub mod stock;
 
 pub use calls::Calls;
@@ -17,4 +18,5 @@ pub use families::{
 pub use names::{Kind, Metric};
 pub use orders::Orders;
 pub use payments::Payments;
+pub use proxying::Proxying;
 pub use stock::Stock;

@@ -91,7 +91,8 @@ pub const REQUESTS_OFFERED: Metric = metric(
     &[ROUTE, PRIORITY],
     "Requests that arrived, counted before admission",
 );
-/// What was turned away, by reason `shed` (queue full) or `deadline` (waited or worked too long).
+/// What was turned away, by reason `shed` (queue full) or `deadline` (waited or worked too long); the gateway adds
+/// `rate_limit` and `breaker`.
 pub const REQUESTS_REJECTED: Metric = metric(
     "shop_requests_rejected_total",
     Kind::Counter,
@@ -304,6 +305,29 @@ pub const SAGAS_INFLIGHT: Metric = metric(
 /// What orders exports besides [`ALL`] and [`EVENTS`].
 pub const ORDERING: &[Metric] = &[HTTP_CLIENT_DURATION, ORDERS, SAGA_STEP_DURATION, SAGAS_INFLIGHT];
 
+/// Requests sent a second time, to another endpoint.
+pub const RETRY_ATTEMPTS: Metric =
+    metric("shop_retry_attempts_total", Kind::Counter, "requests", &["target"], "Requests sent again, by service");
+/// Requests that would have been sent again had there been fewer of them.
+pub const RETRY_BUDGET_EXHAUSTED: Metric = metric(
+    "shop_retry_budget_exhausted_total",
+    Kind::Counter,
+    "requests",
+    &[],
+    "Requests not sent again because too many were",
+);
+/// Whether a service is tried at all.
+pub const CIRCUIT_BREAKER_STATE: Metric = metric(
+    "shop_circuit_breaker_state",
+    Kind::Gauge,
+    "1",
+    &["target"],
+    "0 closed, 1 half open (one request tries), 2 open (all endpoints of the service failed), as of its last request",
+);
+
+/// What the gateway exports besides [`ALL`].
+pub const PROXYING: &[Metric] = &[HTTP_CLIENT_DURATION, RETRY_ATTEMPTS, RETRY_BUDGET_EXHAUSTED, CIRCUIT_BREAKER_STATE];
+
 /// What every service exports; a running catalog exports each, and no other (`catalog/tests`).
 pub const ALL: &[Metric] = &[
     HTTP_REQUEST_DURATION,
@@ -331,7 +355,7 @@ mod tests {
 
     #[test]
     fn every_name_follows_prometheus_naming() {
-        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ORDERING) {
+        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ORDERING).chain(PROXYING) {
             assert!(m.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", m.name);
             assert_eq!(m.kind == Kind::Counter, m.name.ends_with("_total"), "{}", m.name);
             let stem = m.registered_name();
@@ -344,8 +368,8 @@ mod tests {
 
     #[test]
     fn no_name_is_declared_twice() {
-        let ordering = ORDERING.iter().filter(|m| !PAYING.contains(m));
-        let all = || ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ordering.clone());
+        let others = ORDERING.iter().chain(PROXYING).filter(|m| !PAYING.contains(m));
+        let all = || ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(others.clone());
         let mut names: Vec<_> = all().map(|m| m.name).collect();
         names.sort_unstable();
         names.dedup();
