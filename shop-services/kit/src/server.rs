@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -84,8 +85,13 @@ async fn not_accepted(error: &std::io::Error) {
 async fn connection(stream: TcpStream, router: Router, header_timeout: Duration, signals: Signals) {
     // Without it small answers wait for the client's acknowledgement; failure only costs latency.
     let _ = stream.set_nodelay(true);
-    let closing = signals.closing;
-    let service = hyper::service::service_fn(move |request| answer(router.clone(), request, closing.clone()));
+    let (closing, peer) = (signals.closing, stream.peer_addr().ok());
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        answer(router.clone(), request, closing.clone())
+    });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
     builder.http2().timer(TokioTimer::new());

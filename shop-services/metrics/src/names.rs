@@ -304,6 +304,32 @@ pub const SAGAS_INFLIGHT: Metric = metric(
 /// What orders exports besides [`ALL`] and [`EVENTS`].
 pub const ORDERING: &[Metric] = &[HTTP_CLIENT_DURATION, ORDERS, SAGA_STEP_DURATION, SAGAS_INFLIGHT];
 
+/// Tokens asked for, and what came of it.
+pub const TOKEN_GRANTS: Metric = metric(
+    "shop_token_grants_total",
+    Kind::Counter,
+    "requests",
+    &["grant", OUTCOME],
+    "Requests for a token: granted, refused, reused (a used refresh token), limited (too many attempts) or failed",
+);
+/// The cost of one password.
+pub const PASSWORD_HASH_DURATION: Metric = metric(
+    "shop_password_hash_duration_seconds",
+    Kind::Histogram,
+    "seconds",
+    &[],
+    "Time to hash one password, without the wait for its turn",
+);
+/// Passwords hashed at the same time at most; each takes its memory.
+pub const PASSWORD_HASH_LIMIT: Metric =
+    metric("shop_password_hash_limit", Kind::Gauge, "requests", &[], "Passwords hashed at the same time at most");
+/// Passwords hashed now.
+pub const PASSWORD_HASH_INFLIGHT: Metric =
+    metric("shop_password_hash_inflight", Kind::Gauge, "requests", &[], "Passwords being hashed now");
+
+/// What accounts exports besides [`ALL`] and [`EVENTS`].
+pub const ACCOUNTING: &[Metric] = &[TOKEN_GRANTS, PASSWORD_HASH_DURATION, PASSWORD_HASH_LIMIT, PASSWORD_HASH_INFLIGHT];
+
 /// What every service exports; a running catalog exports each, and no other (`catalog/tests`).
 pub const ALL: &[Metric] = &[
     HTTP_REQUEST_DURATION,
@@ -331,7 +357,7 @@ mod tests {
 
     #[test]
     fn every_name_follows_prometheus_naming() {
-        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ORDERING) {
+        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ORDERING).chain(ACCOUNTING) {
             assert!(m.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", m.name);
             assert_eq!(m.kind == Kind::Counter, m.name.ends_with("_total"), "{}", m.name);
             let stem = m.registered_name();
@@ -345,7 +371,7 @@ mod tests {
     #[test]
     fn no_name_is_declared_twice() {
         let ordering = ORDERING.iter().filter(|m| !PAYING.contains(m));
-        let all = || ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ordering.clone());
+        let all = || ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ordering.clone()).chain(ACCOUNTING);
         let mut names: Vec<_> = all().map(|m| m.name).collect();
         names.sort_unstable();
         names.dedup();

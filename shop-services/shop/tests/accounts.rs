@@ -1,0 +1,121 @@
+//! Accounts as a process: what it refuses to start without, what it never logs, and a stop in the middle of logins.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use test_kit::{Client, Nats, Postgres, free_address};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+const MASTER: &str = "1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+const PASSWORD: &str = "correct horse battery staple";
+
+fn shop(words: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+    command.args(words).kill_on_drop(true).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+async fn words(listen: &str, database: &str, nats: &str) -> anyhow::Result<Vec<String>> {
+    let flags = [
+        "accounts".to_owned(),
+        "serve".to_owned(),
+        format!("--listen={listen}"),
+        format!("--admin-listen={}", free_address()?),
+        format!("--database-url={database}"),
+        format!("--nats-url={nats}"),
+        "--log=trace".to_owned(),
+        "--drain-delay=2s".to_owned(),
+        "--request-timeout=60s".to_owned(),
+        "--queue-timeout=60s".to_owned(),
+        "--database-acquire-timeout=60s".to_owned(),
+        "--service-token=orders=orders-secret-of-ours".to_owned(),
+    ];
+    Ok(flags.into())
+}
+
+/// All that a process says until it ends.
+async fn log_of(mut process: Child) -> anyhow::Result<(bool, String)> {
+    let mut log = String::new();
+    let mut stderr = process.stderr.take().expect("stderr is a pipe");
+    timeout(Duration::from_mins(2), stderr.read_to_string(&mut log)).await??;
+    Ok((process.wait().await?.success(), log))
+}
+
+#[tokio::test]
+async fn without_a_master_key_it_does_not_start_and_says_what_would_pass() -> anyhow::Result<()> {
+    let words = words("127.0.0.1:1", "postgres://nobody@127.0.0.1:1/none", "nats://127.0.0.1:1").await?;
+    let (ended_well, log) = log_of(shop(&words).env_remove("SHOP_MASTER_KEYS").spawn()?).await?;
+    assert!(!ended_well);
+    assert!(log.contains("no master key is configured; pass --master-key VERSION:KEY"), "{log}");
+    let secret = "1:c2VjcmV0LWJ1dC10b28tc2hvcnQ";
+    let (ended_well, log) = log_of(shop(&words).env("SHOP_MASTER_KEYS", secret).spawn()?).await?;
+    assert!(!ended_well && log.contains("write VERSION:KEY"), "{log}");
+    assert!(!log.contains("c2VjcmV0"), "it is not repeated: {log}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finishes_what_is_asked() -> anyhow::Result<()> {
+    let nats = Nats::start().await?;
+    let listen = free_address()?.to_string();
+    let database = Postgres::shared().await?.database().await?;
+    let words = words(&listen, &database, &nats.url()).await?;
+    let process = shop(&words).env("SHOP_MASTER_KEYS", MASTER).spawn()?;
+    let id = process.id().expect("it runs").to_string();
+    let reading = tokio::spawn(log_of(process));
+    let client = Client::new(format!("http://{listen}"))?;
+    let since = Instant::now();
+    while !client.send("GET", "/readyz", &[], None).await.is_ok_and(|answer| answer.status == 200) {
+        assert!(since.elapsed() < Duration::from_mins(2), "it is not ready");
+        sleep(Duration::from_millis(50)).await;
+    }
+    let send = async |method: &str, path: &str, headers: &[(&str, &str)], body: Value| {
+        client.send(method, path, headers, Some(&body.to_string())).await.unwrap()
+    };
+    let key = [("idempotency-key", "k")];
+    let account = json!({"email": "anna@example.com", "name": "Anna Lampe", "password": PASSWORD});
+    assert_eq!(send("POST", "/v1/accounts", &key, account.clone()).await.status, 201);
+    // What goes wrong must not be told with what it went wrong with.
+    assert_eq!(send("POST", "/v1/accounts", &[("idempotency-key", "l")], account).await.status, 409);
+    let odd = json!({"email": "anna@example.com", "name": "Anna Lampe", "password": [PASSWORD]});
+    assert_eq!(send("POST", "/v1/accounts", &key, odd).await.status, 422);
+    let log_in = |password: &str| json!({"grant_type": "password", "email": "anna@example.com", "password": password});
+    assert_eq!(send("POST", "/v1/auth/token", &[], log_in("not her password")).await.status, 401);
+    let session = send("POST", "/v1/auth/token", &[], log_in(PASSWORD)).await.json();
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let (access, refresh) = (text(&session["access_token"]), text(&session["refresh_token"]));
+    let bearer = format!("Bearer {access}");
+    let next = send("POST", "/v1/auth/token", &[], json!({"grant_type": "refresh_token", "refresh_token": refresh})).await;
+    let next = text(&next.json()["refresh_token"]);
+    send("POST", "/v1/auth/token", &[], json!({"grant_type": "refresh_token", "refresh_token": refresh})).await;
+    let service = json!({"grant_type": "client_credentials", "client_id": "orders", "client_secret": "orders-secret-of-ours"});
+    assert_eq!(send("POST", "/v1/auth/token", &[], service).await.status, 200);
+    let me = [("authorization", bearer.as_str()), ("if-match", "*"), ("idempotency-key", "a")];
+    let address = json!({"recipient": "Anna", "line1": "Lampenweg 17", "postal_code": "D-10115", "city": "Lichtstadt", "country": "DE"});
+    assert_eq!(send("POST", "/v1/accounts/me/addresses", &me, address).await.status, 201);
+    let patch = json!({"password": "another long password", "current_password": PASSWORD});
+    assert_eq!(send("PATCH", "/v1/accounts/me", &me, patch).await.status, 200);
+    // A stop in the middle: whoever was asking is answered.
+    let asking = (0..6).map(|_| send("POST", "/v1/auth/token", &[], log_in("another long password")));
+    let stopping = async {
+        sleep(Duration::from_millis(20)).await;
+        Command::new("kill").args(["-TERM", &id]).status().await
+    };
+    let (answers, stopped) = tokio::join!(futures::future::join_all(asking), stopping);
+    assert!(stopped?.success() && answers.iter().all(|answer| answer.status == 200));
+    let (ended_well, log) = reading.await??;
+    assert!(ended_well, "{log}");
+    assert!(log.contains("a used refresh token came again") && log.contains("TRACE"), "the log was read");
+    for secret in [
+        PASSWORD, "not her password", "another long password", "orders-secret-of-ours", &access, &refresh, &next,
+        MASTER.trim_start_matches("1:"), "argon2id$", "anna@example.com", "Anna Lampe", "Lampenweg", "Lichtstadt", "D-10115",
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+    Ok(())
+}
