@@ -22,6 +22,9 @@ const FIND: &str = "SELECT id FROM accounts WHERE email_index = $1";
 const SELECT: &str = "\
 SELECT email, name, password, version, (extract(epoch FROM created_at) * 1000000)::bigint FROM accounts WHERE id = $1";
 
+/// Locked, so that it stays so until the end of the transaction.
+const LOCK: &str = "SELECT version FROM accounts WHERE id = $1 FOR NO KEY UPDATE";
+
 const UPDATE: &str = "\
 UPDATE accounts SET email_index = $3, email = $4, name = $5, password = $6, version = version + 1
 WHERE id = $1 AND version = $2";
@@ -122,6 +125,15 @@ impl Accounts {
             created_at: created_at(created)?,
         };
         Ok(Some((Held { account, password: key.open("accounts.password", id, &password)?, version }, key)))
+    }
+
+    /// The version that an account has until the end of the transaction, where there is one.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn lock(&self, tx: &mut PgConnection, id: Uuid) -> Result<Option<i64>, DatabaseError> {
+        let lock = sqlx::query_scalar::<_, i64>(LOCK).bind(id);
+        self.db.measure("lock_account", lock.fetch_optional(tx)).await
     }
 
     /// Writes an account as it shall be from now on, where nobody else has changed it since it was read.

@@ -63,7 +63,7 @@ impl AddressBook<'_> {
     /// `too-many-addresses`, or where the database fails; then the transaction must not be committed.
     pub async fn insert(&self, tx: &mut PgConnection, postal: &PostalAddress) -> Result<Uuid, Problem> {
         let lock = sqlx::query(LOCK_ACCOUNT).bind(self.account);
-        self.db.measure("lock_account", lock.execute(&mut *tx)).await?;
+        self.db.measure("lock_address_book", lock.execute(&mut *tx)).await?;
         let count = sqlx::query_scalar::<_, i64>(COUNT).bind(self.account);
         let count = self.db.measure("count_addresses", count.fetch_one(&mut *tx)).await?;
         if usize::try_from(count).unwrap_or(usize::MAX) >= MAX_ADDRESSES {

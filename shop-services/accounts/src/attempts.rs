@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use shop_contracts::ErrorCode;
 use shop_kit::{Database, DatabaseError, Problem};
+use sqlx::PgConnection;
 
 use crate::config::AttemptConfig;
 use crate::error::known;
@@ -21,7 +22,12 @@ RETURNING count, coalesce((SELECT a.count FROM attempts a WHERE a.subject = $1 A
 
 const TAKE_BACK: &str = "UPDATE attempts SET count = count - 1 WHERE subject = $1 AND period = $2 AND count > 0";
 
+const FORGET: &str = "DELETE FROM attempts WHERE subject = $1";
+
 const DELETE_OLD: &str = "DELETE FROM attempts WHERE period < $1";
+
+/// What the blind indexes of addresses are for here.
+const OF_ACCOUNT: &str = "attempt.account";
 
 /// Counts attempts.
 #[derive(Debug, Clone)]
@@ -53,7 +59,7 @@ impl Attempts {
         let window = i64::try_from(attempt_window.as_secs()).unwrap_or(i64::MAX).max(1);
         let (period, gone) = (now.as_second().div_euclid(window), now.as_second().rem_euclid(window));
         let mut attempt = Attempt { subjects: Vec::new(), period };
-        let of_account = email.map(|email| ("attempt.account", email.to_owned(), attempts_per_account));
+        let of_account = email.map(|email| (OF_ACCOUNT, email.to_owned(), attempts_per_account));
         for (purpose, value, most) in
             of_account.into_iter().chain([("attempt.network", network.to_string(), attempts_per_address)])
         {
@@ -83,6 +89,15 @@ impl Attempts {
             self.db.measure("take_back", update.execute(&mut *connection)).await?;
         }
         Ok(())
+    }
+
+    /// Deletes what was counted for an account.
+    ///
+    /// # Errors
+    /// Where the database fails; then the transaction must not be committed.
+    pub async fn forget(&self, tx: &mut PgConnection, email: &str) -> Result<(), DatabaseError> {
+        let delete = sqlx::query(FORGET).bind(self.vault.blind(OF_ACCOUNT, email));
+        self.db.measure("forget_attempts", delete.execute(tx)).await.map(drop)
     }
 
     /// Deletes what counts no more.

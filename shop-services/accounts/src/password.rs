@@ -56,7 +56,8 @@ impl Hasher {
         let refused = |error: &dyn std::fmt::Display| {
             AccountsError::Settings(format!("Argon2id cannot use its parameters ({error}); 19456, 2 and 1 pass"))
         };
-        let params = Params::new(hash_memory, hash_passes, hash_lanes, None).map_err(|e| refused(&e))?;
+        let params = Params::new(hash_memory, hash_passes, hash_lanes, Some(Params::DEFAULT_OUTPUT_LEN))
+            .map_err(|e| refused(&e))?;
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let nobody: [u8; 32] = identity.random();
         let decoy = hash(&argon, &nobody, identity.random()).map_err(|e| refused(&e))?.into();

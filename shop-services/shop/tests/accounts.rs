@@ -60,7 +60,8 @@ async fn without_a_master_key_it_does_not_start_and_says_what_would_pass() -> an
 }
 
 #[tokio::test]
-async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finishes_what_is_asked() -> anyhow::Result<()> {
+async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finishes_what_is_asked() -> anyhow::Result<()>
+{
     let nats = Nats::start().await?;
     let listen = free_address()?.to_string();
     let database = Postgres::shared().await?.database().await?;
@@ -90,10 +91,12 @@ async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finish
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let (access, refresh) = (text(&session["access_token"]), text(&session["refresh_token"]));
     let bearer = format!("Bearer {access}");
-    let next = send("POST", "/v1/auth/token", &[], json!({"grant_type": "refresh_token", "refresh_token": refresh})).await;
+    let next =
+        send("POST", "/v1/auth/token", &[], json!({"grant_type": "refresh_token", "refresh_token": refresh})).await;
     let next = text(&next.json()["refresh_token"]);
     send("POST", "/v1/auth/token", &[], json!({"grant_type": "refresh_token", "refresh_token": refresh})).await;
-    let service = json!({"grant_type": "client_credentials", "client_id": "orders", "client_secret": "orders-secret-of-ours"});
+    let service =
+        json!({"grant_type": "client_credentials", "client_id": "orders", "client_secret": "orders-secret-of-ours"});
     assert_eq!(send("POST", "/v1/auth/token", &[], service).await.status, 200);
     let me = [("authorization", bearer.as_str()), ("if-match", "*"), ("idempotency-key", "a")];
     let address = json!({"recipient": "Anna", "line1": "Lampenweg 17", "postal_code": "D-10115", "city": "Lichtstadt", "country": "DE"});
@@ -112,8 +115,20 @@ async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finish
     assert!(ended_well, "{log}");
     assert!(log.contains("a used refresh token came again") && log.contains("TRACE"), "the log was read");
     for secret in [
-        PASSWORD, "not her password", "another long password", "orders-secret-of-ours", &access, &refresh, &next,
-        MASTER.trim_start_matches("1:"), "argon2id$", "anna@example.com", "Anna Lampe", "Lampenweg", "Lichtstadt", "D-10115",
+        PASSWORD,
+        "not her password",
+        "another long password",
+        "orders-secret-of-ours",
+        &access,
+        &refresh,
+        &next,
+        MASTER.trim_start_matches("1:"),
+        "argon2id$",
+        "anna@example.com",
+        "Anna Lampe",
+        "Lampenweg",
+        "Lichtstadt",
+        "D-10115",
     ] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }

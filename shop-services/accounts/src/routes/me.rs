@@ -56,6 +56,9 @@ pub(super) async fn patch_me(
     Body(patch): Body<AccountPatch>,
 ) -> Outcome {
     let AccountPatch { name, email, password, current_password } = patch;
+    if name.is_none() && email.is_none() && password.is_none() {
+        return Err(validate::invalid("there is nothing to change; name, email or password passes"));
+    }
     name.as_deref().map_or(Ok(()), validate::name)?;
     password.as_ref().map_or(Ok(()), validate::password)?;
     let email = email.as_deref().map(validate::email).transpose()?;
@@ -96,6 +99,7 @@ pub(super) async fn delete_me(State(desk): State<Desk>, Customer(id): Customer, 
     let (held, _) = desk.account(&mut tx, id).await?;
     seen.check(&held.tag())?;
     desk.accounts.erase(&mut tx, &held).await?;
+    desk.attempts.forget(&mut tx, &held.account.email).await?;
     desk.database.measure("commit", tx.commit()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,5 +1,7 @@
 //! Tokens: asked for, exchanged, revoked, and the keys that check them.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -12,6 +14,7 @@ use shop_kit::client::Origin;
 use shop_kit::extract::Json as Body;
 use shop_kit::signature::PublicKey;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{Desk, Outcome};
 use crate::error::known;
@@ -130,8 +133,16 @@ async fn log_in(desk: &Desk, origin: &Origin, email: &str, password: &Hidden) ->
     if !matches!(checked, Err(Refused::Wrong)) {
         desk.attempts.take_back(attempt).await?;
     }
-    let (id, rehashed) = checked?;
+    let Proven { id, version, rehashed } = checked?;
     let mut tx = desk.database.begin().await?;
+    // A password that was changed while the old one was checked begins no session.
+    match desk.accounts.lock(&mut tx, id).await? {
+        None => return Err(Refused::Wrong),
+        Some(current) if current != version => {
+            return Err(Problem::unavailable("the account has just changed", Duration::from_secs(1)).into());
+        }
+        Some(_) => {}
+    }
     if let Some(hash) = rehashed {
         desk.accounts.rehash(&mut tx, id, &hash).await?;
     }
@@ -141,16 +152,26 @@ async fn log_in(desk: &Desk, origin: &Origin, email: &str, password: &Hidden) ->
     Ok(tokens)
 }
 
-/// Whose password it is, with a new hash of it where the old one is weaker than hashes are now.
-async fn check(desk: &Desk, email: &str, password: &Hidden) -> Result<(uuid::Uuid, Option<String>), Refused> {
+/// Whose password it is.
+struct Proven {
+    id: Uuid,
+    /// Of the account, when its password was read.
+    version: i64,
+    /// A new hash of the password, where the old one was made with other parameters than are configured now.
+    rehashed: Option<String>,
+}
+
+async fn check(desk: &Desk, email: &str, password: &Hidden) -> Result<Proven, Refused> {
     let found = desk.accounts.find(email).await?;
-    let (id, hashed) = found.map(|held| (held.account.id, held.password)).unzip();
+    let (known, hashed) = found.map(|held| ((held.account.id, held.version), held.password)).unzip();
     let verdict = desk.hasher.compare(password, hashed).await?;
-    match (id, verdict) {
-        (Some(id), Verdict::Right) => Ok((id, None)),
-        (Some(id), Verdict::RightButOld) => Ok((id, Some(desk.hasher.hash(password).await?))),
-        _ => Err(Refused::Wrong),
-    }
+    let rehashed = match verdict {
+        Verdict::Right => None,
+        Verdict::RightButOld => Some(desk.hasher.hash(password).await?),
+        Verdict::Wrong => return Err(Refused::Wrong),
+    };
+    let (id, version) = known.ok_or(Refused::Wrong)?;
+    Ok(Proven { id, version, rehashed })
 }
 
 async fn exchange(desk: &Desk, token: &Hidden) -> Result<Tokens, Refused> {

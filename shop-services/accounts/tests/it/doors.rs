@@ -100,7 +100,14 @@ async fn guesses_from_one_network_are_limited_whoever_they_are_about() -> anyhow
 
 #[tokio::test]
 async fn a_storm_of_logins_is_turned_away_while_all_other_routes_answer() -> anyhow::Result<()> {
-    let accounts = start(&["--hash-limit=1", "--hash-queue=2", "--hash-memory=131072", "--hash-passes=4"]).await?;
+    let accounts = start(&[
+        "--hash-limit=1",
+        "--hash-queue=2",
+        "--hash-memory=131072",
+        "--hash-passes=4",
+        "--attempts-per-account=100",
+    ])
+    .await?;
     let anna = accounts.person("anna@example.com", "Anna").await;
     let storm = join_all((0..40).map(|_| accounts.log_in("anna@example.com", PASSWORD)));
     let elsewhere = async {

@@ -32,6 +32,8 @@ async fn an_export_has_everything_and_an_erased_account_leaves_nothing_that_can_
     let address = json!({"recipient": "Anna at Work", "line1": "Lampenweg 17", "postal_code": "D-10115", "city": "Lichtstadt", "country": "DE"});
     let path = "/v1/accounts/me/addresses";
     let added = accounts.of(&anna, ("POST", path), ("idempotency-key", "a"), Some(&address)).await;
+    assert_eq!(accounts.log_in(&anna.email, "not her password").await.status, 401);
+    assert_eq!(accounts.count("SELECT count(*) FROM attempts WHERE count > 0").await, 2, "for her, and her network");
     let export = accounts.read(&anna, "/v1/accounts/me/export").await;
     assert_eq!((export.status, export.header("cache-control")), (200, "no-store"), "{}", export.text());
     let mut exported = address.clone();
@@ -52,6 +54,7 @@ async fn an_export_has_everything_and_an_erased_account_leaves_nothing_that_can_
     assert_eq!(refusal(&accounts.of(&anna, ("DELETE", ME), ("if-match", "\"99\""), None).await, 412), "stale");
     let erased = accounts.of(&anna, ("DELETE", ME), ("if-match", &tag), None).await;
     assert_eq!(erased.status, 204, "{}", erased.text());
+    assert_eq!(accounts.count("SELECT count(*) FROM attempts WHERE count > 0").await, 1, "her network's");
 
     for path in [ME, "/v1/accounts/me/export", path] {
         assert_eq!(refusal(&accounts.read(&anna, path).await, 404), "account-not-found");

@@ -26,6 +26,10 @@ pub(crate) const SECOND: &str = "2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI";
 /// What everybody's password is unless a test says otherwise.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
+/// Counts the lists of the signing keys.
+const LOOKS: &str =
+    r#"db_client_operation_duration_seconds_count{db_operation_name="select_signing_keys",error_type=""}"#;
+
 #[derive(Parser)]
 struct Flags {
     #[command(subcommand)]
@@ -204,7 +208,9 @@ impl Accounts {
 
     /// Somebody who has an account and is logged in.
     pub(crate) async fn person(&self, email: &str, name: &str) -> Person {
-        let opened = self.open(email, email, name).await;
+        static PEOPLE: AtomicI64 = AtomicI64::new(0);
+        let key = format!("person-{}", PEOPLE.fetch_add(1, Ordering::Relaxed));
+        let opened = self.open(&key, email, name).await;
         assert_eq!(opened.status, 201, "{}", opened.text());
         let logged_in = self.log_in(email, PASSWORD).await;
         assert_eq!(logged_in.status, 200, "{}", logged_in.text());
@@ -244,6 +250,13 @@ impl Accounts {
         let text = self.metrics().await;
         let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until it has looked at its signing keys once more, from the beginning to the end.
+    pub(crate) async fn looks_at_its_keys(&self) {
+        let looks = self.metric(LOOKS).await;
+        // Each look lists them twice.
+        until("the keys were looked at", async || self.metric(LOOKS).await > looks + 3).await;
     }
 
     /// The one number that this statement selects.
