@@ -3,6 +3,7 @@
 //! **Source**: Gaillard, Stoltz & van Erven 2014 (ML-Poly); per-quantile use as in `AgACI` (Zaffran et al. 2022).
 
 use crate::LEVELS;
+use crate::expert::Expert;
 
 /// Number of quantile levels.
 pub(crate) const Q: usize = LEVELS.len();
@@ -34,6 +35,24 @@ impl Mixer {
             for (k, weight) in weights.iter_mut().enumerate() {
                 let own = if sum > 0.0 { raw(k) / sum } else { 1.0 / experts as f64 };
                 weight[j] = (1.0 - EVEN) * own + EVEN / experts as f64;
+            }
+        }
+        weights
+    }
+
+    /// [`Mixer::weights`] with those of one expert given to the others in their proportions.
+    pub(crate) fn weights_without(&self, expert: Option<Expert>) -> Vec<[f64; Q]> {
+        let mut weights = self.weights();
+        let Some(expert) = expert else { return weights };
+        for (row, weight) in weights.iter_mut().enumerate() {
+            if expert.owns(row) {
+                *weight = [0.0; Q];
+            }
+        }
+        for j in 0..Q {
+            let sum: f64 = weights.iter().map(|w| w[j]).sum();
+            for w in &mut weights {
+                w[j] /= sum.max(1e-9);
             }
         }
         weights

@@ -10,6 +10,49 @@ pub(crate) mod shape;
 use crate::season::Profile;
 use crate::state::State;
 
+/// One forecasting expert. Leaving one out is how its worth is measured; nothing else names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expert {
+    /// The level of the last steps.
+    LevelFast,
+    /// The level of the last day.
+    LevelSlow,
+    /// The value one short cycle (a day) before.
+    NaiveShort,
+    /// The value one long cycle (a week) before.
+    NaiveLong,
+    /// The usual load at that time.
+    Profile,
+    /// The profile, moved by the present distance from it.
+    Nowcast,
+    /// The level of the last cycle times the shape of the cycle.
+    Shape,
+    /// The linear regression on all of it.
+    Regression,
+    /// What followed on the past's most similar moments.
+    Likeness,
+}
+
+impl Expert {
+    /// All of them.
+    pub const ALL: [Self; EXPERTS + 1] = [
+        Self::LevelFast,
+        Self::LevelSlow,
+        Self::NaiveShort,
+        Self::NaiveLong,
+        Self::Profile,
+        Self::Nowcast,
+        Self::Shape,
+        Self::Regression,
+        Self::Likeness,
+    ];
+
+    /// Whether a row of the ensemble is this expert's: the members first, the likeness last.
+    pub(crate) fn owns(self, row: usize) -> bool {
+        MEMBERS.get(row).map_or(self == Self::Likeness, |(expert, _)| Self::ALL[*expert] == self)
+    }
+}
+
 /// Number of experts.
 pub(crate) const EXPERTS: usize = 8;
 /// Index of the seasonal naive experts in [`points`].
@@ -45,6 +88,7 @@ impl Ask {
                 shape: if p.shape.is_finite() { p.shape } else { 0.0 },
                 spread: if p.spread.is_finite() { p.spread } else { 1.0 },
                 lift: p.lift,
+                before: or(p.before),
             }
         };
         let cycle_level = if cycle_level.is_finite() { cycle_level } else { slow };

@@ -9,7 +9,7 @@ use crate::calibration::Conformal;
 use crate::ensemble::{Mixer, Q, mix};
 use crate::expert::analog::{self, Bank};
 use crate::expert::regression::{self, FEATURES, Rows};
-use crate::expert::{self, Ask, EXPERTS, MEMBERS, profile};
+use crate::expert::{self, Ask, EXPERTS, Expert, MEMBERS, profile};
 use crate::season::Profile;
 use crate::sorted::{Sorted, ascending};
 use crate::state::State;
@@ -46,6 +46,8 @@ pub(crate) struct Lesson<'a> {
     pub(crate) first: usize,
     /// Steps that are no outcome to learn from.
     pub(crate) usable: &'a [bool],
+    /// An expert that gets no weight, to measure what it is worth.
+    pub(crate) without: Option<Expert>,
 }
 
 /// A fitted horizon.
@@ -93,11 +95,12 @@ struct Waiting {
     said: Option<Said>,
 }
 
-/// What was forecast: by each member, mixed, and finally.
+/// What was forecast: by each member, mixed, finally, and by the seasonal naive.
 struct Said {
     rows: Vec<[f64; Q]>,
     mixed: [f64; Q],
     last: [f64; Q],
+    naive: [f64; Q],
 }
 
 impl Lesson<'_> {
@@ -117,8 +120,7 @@ impl Lesson<'_> {
     fn outcome(&self, t: usize, horizon: usize, window: usize) -> Option<f64> {
         let target = t + horizon - 1;
         let span = self.z.get(target..target + window)?;
-        let known = span.iter().all(|z| z.is_finite());
-        known.then(|| span.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+        span.iter().all(|z| z.is_finite()).then(|| span.iter().copied().fold(f64::NEG_INFINITY, f64::max))
     }
 }
 
@@ -169,9 +171,7 @@ impl Head {
 
     /// What the seasonal naive would say: last week, else last day, with its own residual quantiles.
     pub(crate) fn naive(&self, ask: &Ask) -> [f64; Q] {
-        std::array::from_fn(|j| {
-            (ask.there.last_long + ask.there.lift + f64::from(self.naive[j])).clamp(0.0, f64::from(self.highest))
-        })
+        std::array::from_fn(|j| (ask.there.before + f64::from(self.naive[j])).clamp(0.0, f64::from(self.highest)))
     }
 
     /// Highest value that a quantile may take.
@@ -197,6 +197,7 @@ struct Replay<'a> {
     nowcast: Vec<f64>,
     regression: Option<Vec<f64>>,
     residuals: Vec<Sorted>,
+    naive: Sorted,
     mixer: Mixer,
     weights: Vec<[f64; Q]>,
     conformal: Conformal,
@@ -219,8 +220,9 @@ impl<'a> Replay<'a> {
             nowcast: NOWCAST_PRIOR.to_vec(),
             regression: None,
             residuals: vec![Sorted::default(); MEMBERS.len()],
+            naive: Sorted::default(),
             mixer: Mixer::new(MEMBERS.len() + 1),
-            weights: Mixer::new(MEMBERS.len() + 1).weights(),
+            weights: Mixer::new(MEMBERS.len() + 1).weights_without(lesson.without),
             conformal: Conformal::new((horizon + window).div_ceil(stride) as f64),
             waiting: VecDeque::new(),
             trials: Vec::new(),
@@ -309,7 +311,8 @@ impl<'a> Replay<'a> {
             let mixed = mix(&rows, &self.weights);
             let mut last = mixed;
             self.conformal.apply(&mut last);
-            Said { rows, mixed, last: ascending(last) }
+            let naive = self.naive.quantiles().map(|q| (ask.there.before + q).clamp(0.0, self.highest));
+            Said { rows, mixed, last: ascending(last), naive }
         });
         let target = t + self.horizon - 1;
         self.waiting.push_back(Waiting { due: target + self.window, target, actual, ask: *ask, points, said });
@@ -320,13 +323,8 @@ impl<'a> Replay<'a> {
         let before = self.outcomes;
         while self.waiting.front().is_some_and(|w| w.due <= t) {
             let Some(done) = self.waiting.pop_front() else { break };
-            if let Some(Said { rows, mixed, last }) = &done.said {
-                let naive = if self.lesson.there.get(done.target).is_some_and(|p| p.last_long.is_finite()) {
-                    rows[expert::NAIVE_LONG]
-                } else {
-                    rows[expert::NAIVE_SHORT]
-                };
-                self.trials.push(Trial { at: done.target, actual: done.actual, row: *last, naive });
+            if let Some(Said { rows, mixed, last, naive }) = &done.said {
+                self.trials.push(Trial { at: done.target, actual: done.actual, row: *last, naive: *naive });
                 if self.lesson.usable.get(done.target).copied().unwrap_or(true) {
                     let slope = (libm::exp(mixed[5].min(60.0)) / self.mean_level).clamp(0.1, 10.0);
                     self.mixer.learn(done.actual, rows, mixed, slope);
@@ -336,13 +334,14 @@ impl<'a> Replay<'a> {
             for (sorted, (expert, width)) in self.residuals.iter_mut().zip(MEMBERS) {
                 sorted.insert((done.actual - done.points[expert]) / expert::width(&done.ask, width));
             }
+            self.naive.insert(done.actual - done.ask.there.before);
             self.outcomes += 1;
             if self.outcomes.is_multiple_of(ORIGINS / analog::MOST) {
                 self.bank.add(&done.ask, done.actual - done.ask.there.lift);
             }
         }
         if self.outcomes > before {
-            self.weights = self.mixer.weights();
+            self.weights = self.mixer.weights_without(self.lesson.without);
         }
     }
 
@@ -355,7 +354,7 @@ impl<'a> Replay<'a> {
             let stored = values.map(|v| v as f32);
             stored
         };
-        let weights = self.mixer.weights();
+        let weights = self.mixer.weights_without(self.lesson.without);
         let heavy = |w: &[f64; Q]| w.iter().any(|w| *w >= NEGLIGIBLE);
         let members = self
             .residuals
@@ -378,7 +377,7 @@ impl<'a> Replay<'a> {
             members,
             conformal: self.conformal,
             bank,
-            naive: narrow(self.residuals[4].quantiles()),
+            naive: narrow(self.naive.quantiles()),
             highest: single(&[self.highest])[0],
         };
         (head, self.trials)

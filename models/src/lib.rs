@@ -36,6 +36,7 @@ pub mod uplift;
 mod within;
 
 pub use capacity::{Capacity, CapacityConfig, CapacityEstimate, CapacityWindow};
+pub use expert::Expert;
 pub use forecaster::{Fit, ForecastError, Predict, PredictRequest, Target};
 pub use lead_time::{LeadTime, LeadTimeConfig, LeadTimeEstimate};
 pub use quantile::{LEVELS, Level, QuantileForecast};

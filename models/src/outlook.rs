@@ -8,8 +8,8 @@ const COLUMNS: usize = 7;
 /// Parts of a unit of log space in which details are kept.
 const GRAIN: f64 = 1000.0;
 
-/// Profiles of consecutive rows from `start` on: smooth ones in wide rows, and for every step of the grid how far the usual
-/// load lies from the smooth one there, and for every minute of the next day how far it lies from its step.
+/// Profiles of consecutive rows from `start` on: smooth ones in wide rows; for every step of the grid how far the usual load
+/// and the load one cycle before lie from the smooth one there; for every minute of the next day how far it lies from its step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Outlook {
     start: i64,
@@ -17,6 +17,7 @@ pub(crate) struct Outlook {
     rows: Vec<[f32; COLUMNS]>,
     detail_step: i64,
     details: Vec<i16>,
+    befores: Vec<i16>,
     minutes_start: i64,
     minutes: Vec<i16>,
 }
@@ -31,22 +32,36 @@ impl Outlook {
         };
         let rows = profiles.map(narrow).collect();
         let step = step.max(1);
-        Self { start, step, rows, detail_step: step, details: Vec::new(), minutes_start: start, minutes: Vec::new() }
+        Self {
+            start,
+            step,
+            rows,
+            detail_step: step,
+            details: Vec::new(),
+            befores: Vec::new(),
+            minutes_start: start,
+            minutes: Vec::new(),
+        }
     }
 
-    /// Adds the usual load of every `step` seconds from the start on, NaN where it is not known.
-    pub(crate) fn detailed(mut self, step: i64, usual: impl Iterator<Item = f64>) -> Self {
+    /// Adds the usual load and the one a cycle before of every `step` seconds from the start on; what is not known is as usual.
+    pub(crate) fn detailed(mut self, step: i64, profiles: impl Iterator<Item = Profile>) -> Self {
         self.detail_step = step.max(1);
-        let middles = (0..).map(|i| self.start + self.detail_step * i + self.detail_step / 2);
-        self.details = usual.zip(middles).map(|(usual, middle)| grains(usual - self.smooth(middle).blend)).collect();
+        for (i, profile) in (0..).zip(profiles) {
+            let smooth = self.smooth(self.start + self.detail_step * i + self.detail_step / 2).blend;
+            let detail = grains(profile.usual() - smooth);
+            self.details.push(detail);
+            self.befores.push(if profile.before.is_finite() { grains(profile.before - smooth) } else { detail });
+        }
         self
     }
 
     /// Profile around a time; unknown outside of the table.
     pub(crate) fn at(&self, second: i64) -> Profile {
         let index = usize::try_from((second - self.start).div_euclid(self.detail_step)).ok();
-        let detail = index.and_then(|index| self.details.get(index)).map_or(0.0, |grains| f64::from(*grains) / GRAIN);
-        Profile { lift: detail, ..self.smooth(second) }
+        let of = |table: &[i16]| index.and_then(|i| table.get(i)).map_or(0.0, |grains| f64::from(*grains) / GRAIN);
+        let smooth = self.smooth(second);
+        Profile { lift: of(&self.details), before: smooth.blend + of(&self.befores), ..smooth }
     }
 
     /// Adds what recurs within the steps, by the minute from `start` on.
@@ -90,6 +105,7 @@ impl Outlook {
             shape: value(5),
             spread: value(6),
             lift: 0.0,
+            before: f64::NAN,
         }
     }
 }
@@ -116,6 +132,7 @@ mod tests {
             shape: v,
             spread: v,
             lift: 0.0,
+            before: v,
         };
         let outlook = Outlook::new(1_000, 100, [of(1.0), of(3.0)].into_iter());
         assert!((outlook.at(1_050).blend - 1.0).abs() < 1e-6);
@@ -134,11 +151,13 @@ mod tests {
             shape: v,
             spread: 1.0,
             lift: 0.0,
+            before: v,
         };
-        let usual = [1.0, 1.0, 1.0, 3.0, 1.0, f64::NAN];
-        let outlook = Outlook::new(0, 900, [of(1.0), of(1.0)].into_iter()).detailed(300, usual.into_iter());
+        let steps = [1.0, 1.0, 1.0, 3.0, 1.0, f64::NAN].map(|v| Profile { before: v + 1.0, ..of(v) });
+        let outlook = Outlook::new(0, 900, [of(1.0), of(1.0)].into_iter()).detailed(300, steps.into_iter());
         let at = |second| outlook.at(second).usual();
         assert!((at(899) - 1.0).abs() < 1e-3 && (at(900) - 3.0).abs() < 1e-3 && (at(1_199) - 3.0).abs() < 1e-3);
         assert!((at(1_200) - 1.0).abs() < 1e-3 && (at(1_500) - 1.0).abs() < 1e-3, "unknown details are none");
+        assert!((outlook.at(900).before - 4.0).abs() < 1e-3 && (outlook.at(1_500).before - 1.0).abs() < 1e-3);
     }
 }

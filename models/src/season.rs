@@ -41,6 +41,8 @@ pub(crate) struct Profile {
     pub(crate) spread: f64,
     /// What recurs here too sharply for the smooth values above, to be added to whatever is forecast from them.
     pub(crate) lift: f64,
+    /// The load itself one long cycle before, else one short cycle: the seasonal naive that forecasts are measured against.
+    pub(crate) before: f64,
 }
 
 impl Profile {
@@ -54,6 +56,7 @@ impl Profile {
         shape: f64::NAN,
         spread: f64::NAN,
         lift: 0.0,
+        before: f64::NAN,
     };
 
     /// The usual load here.
@@ -143,12 +146,14 @@ impl Guide {
         }
         let (mut short, mut shape, mut spread) = (Mean::default(), Mean::default(), Mean::default());
         let mut seen = Seen::default();
-        let mut last_short = f64::NAN;
+        let (mut last_short, mut before) = (f64::NAN, f64::NAN);
         for cycle in first..first + SHORT_CYCLES {
             let Some(at) = self.source(target, cycle * self.season.short, calendar) else { break };
             let z = self.smoothed[at];
             if z.is_finite() && (!self.season.local || calendar.is_off(at) == calendar.is_off(target)) {
-                last_short = if last_short.is_finite() { last_short } else { z };
+                if !last_short.is_finite() {
+                    (last_short, before) = (z, self.raw(at));
+                }
                 short.add(z, 1.0);
                 seen.add(self.detail.at(at));
                 if self.level[at].is_finite() {
@@ -160,8 +165,9 @@ impl Guide {
             }
         }
         let detail = self.detail.sure(&seen, 0.0);
-        let (long, last_long, seen) = self.long_cycles(target, first * self.season.short, calendar);
+        let (long, last, seen) = self.long_cycles(target, first * self.season.short, calendar);
         let detail = self.detail.sure(&seen, detail);
+        let (last_long, before) = last.map_or((f64::NAN, before), |at| (self.smoothed[at], self.raw(at)));
         let (short, long) = (short.get(), if long.is_finite() { long } else { short.get() });
         let short = if short.is_finite() { short } else { long };
         Profile {
@@ -173,13 +179,20 @@ impl Guide {
             shape: shape.get(),
             spread: ((spread.get() + 0.1 * self.mean_distance) / (1.1 * self.mean_distance)).clamp(0.1, 5.0),
             lift: detail,
+            before,
         }
     }
 
-    fn long_cycles(&self, target: usize, nearest: usize, calendar: &Calendar) -> (f64, f64, Seen) {
-        let (mut mean, mut last, mut seen) = (Mean::default(), f64::NAN, Seen::default());
+    /// A usable step of the past as it was.
+    fn raw(&self, at: usize) -> f64 {
+        self.smoothed[at] + self.detail.at(at)
+    }
+
+    /// Mean over the long cycles, the step of the last one, and what was seen in them.
+    fn long_cycles(&self, target: usize, nearest: usize, calendar: &Calendar) -> (f64, Option<usize>, Seen) {
+        let (mut mean, mut last, mut seen) = (Mean::default(), None, Seen::default());
         if self.season.long == 0 {
-            return (f64::NAN, f64::NAN, seen);
+            return (f64::NAN, None, seen);
         }
         let sunday = if self.season.local && calendar.is_off(target) {
             calendar.days_since_sunday(target) * self.season.short
@@ -195,7 +208,7 @@ impl Guide {
             let z = self.smoothed[at];
             let alike = !self.season.local || calendar.is_off(target) || !calendar.is_off(at);
             if z.is_finite() && alike {
-                last = if last.is_finite() { last } else { z };
+                last = last.or(Some(at));
                 mean.add(z, 1.0);
                 seen.add(self.detail.at(at));
             }

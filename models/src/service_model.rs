@@ -13,7 +13,7 @@ use crate::outlook::Outlook;
 use crate::score::Scores;
 use crate::training::Past;
 use crate::within::Within;
-use crate::{ForecastError, LEVELS, PredictRequest, QuantileForecast, Sample, Series, Target};
+use crate::{Expert, ForecastError, LEVELS, PredictRequest, QuantileForecast, Sample, Series, Target};
 
 const DAY: i64 = 86_400;
 
@@ -81,6 +81,20 @@ impl ServiceModel {
         events: &[EventWindow],
         config: &ServiceModelConfig,
     ) -> Result<Self, ForecastError> {
+        Self::train_without(None, history, recent, events, config)
+    }
+
+    /// [`ServiceModel::train`] with one expert left out of the ensemble, to measure what it is worth.
+    ///
+    /// # Errors
+    /// As [`ServiceModel::train`].
+    pub fn train_without(
+        expert: Option<Expert>,
+        history: &Series,
+        recent: &Series,
+        events: &[EventWindow],
+        config: &ServiceModelConfig,
+    ) -> Result<Self, ForecastError> {
         let zone = TimeZone::get(&config.time_zone)
             .map_err(|e| ForecastError::Request(format!("time zone {}: {e}", config.time_zone)))?;
         let grid = Grid::of(history, MOST);
@@ -90,7 +104,8 @@ impl ServiceModel {
         let scale = grid.scale;
         let reach = usize::try_from(DAY / grid.step).unwrap_or(1).clamp(30, 288);
         let masked = event::masked(&grid, events);
-        let past = Past::new(grid, reach, &masked, &zone, config.country.as_deref());
+        let mut past = Past::new(grid, reach, &masked, &zone, config.country.as_deref());
+        past.without = expert;
         let (coarse, trials) = past.fit();
         let minutes = Grid::scaled(recent, MOST_FINE, scale);
         let steps = |d: SignedDuration| usize::try_from(d.as_secs() / minutes.step).unwrap_or(1);

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::calendar::Calendar;
 use crate::detail::{Detail, Seen};
+use crate::expert::Expert;
 use crate::grid::Grid;
 use crate::head::{Head, Lesson, Trial};
 use crate::holidays::Holidays;
@@ -32,6 +33,8 @@ pub(crate) struct Past {
     usable: Vec<bool>,
     reach: usize,
     here: Vec<Profile>,
+    /// An expert that gets no weight, to measure what it is worth.
+    pub(crate) without: Option<Expert>,
 }
 
 impl Past {
@@ -49,7 +52,7 @@ impl Past {
         let here = profiles(&guide);
         guide.learn_spread(&grid, &here);
         let here = profiles(&guide);
-        Self { grid, season, guide, calendar, usable, reach, here }
+        Self { grid, season, guide, calendar, usable, reach, here, without: None }
     }
 
     /// Distances from the usual of the steps inside `[from, to)`, seconds since the epoch.
@@ -85,6 +88,7 @@ impl Past {
                 levels: &levels,
                 first,
                 usable: &self.usable,
+                without: self.without,
             };
             let (head, mut tried) = Head::fit(&lesson, rung, 1);
             heads.push(head);
@@ -118,9 +122,9 @@ impl Past {
         };
         let smooth = (0..rows).map(|row| profile((n + row * group + group / 2).saturating_sub(before)));
         let first = n.saturating_sub(before);
-        let usual = (first..first + rows * group).map(|target| profile(target).usual());
+        let steps = (first..first + rows * group).map(profile);
         let width = self.grid.step * i64::try_from(group).unwrap_or(1);
-        Outlook::new(self.grid.second_of(first), width, smooth).detailed(self.grid.step, usual)
+        Outlook::new(self.grid.second_of(first), width, smooth).detailed(self.grid.step, steps)
     }
 
     /// Fits the minutes: direct horizons `rungs` (in steps of `fine`) for the maximum over `window` steps.
@@ -145,6 +149,7 @@ impl Past {
             levels: &levels,
             first: 30.min(fine.len()),
             usable: &usable,
+            without: self.without,
         };
         let (mut heads, mut trials) = (Vec::new(), Vec::new());
         for rung in rungs {
@@ -191,8 +196,7 @@ impl Past {
             self.guide.profile(i, self.season.first_cycle((i + 1).saturating_sub(self.grid.len())), &self.calendar)
         };
         let profiles: Vec<Profile> = (from..to.max(from)).map(profile).collect();
-        let usual = profiles.iter().map(Profile::usual);
         Outlook::new(self.grid.second_of(from), self.grid.step, profiles.iter().copied())
-            .detailed(self.grid.step, usual)
+            .detailed(self.grid.step, profiles.iter().copied())
     }
 }

@@ -115,3 +115,16 @@ fn a_rise_on_working_days_is_not_expected_on_sunday() {
         assert!((middle / expected - 1.0).abs() < 0.2, "{middle:.1} for {expected}");
     }
 }
+
+#[test]
+fn what_recurs_every_day_is_trusted_wherever_the_grid_cuts_it() {
+    // 60 → 600 within half an hour, for two hours, and down at once.
+    for cut in (0..300).step_by(20) {
+        let load = |t: i64| {
+            let s = (t - 43_200 - cut).rem_euclid(DAY);
+            if s < 7_200 { 60.0 + 540.0 * (s as f64 / 1_800.0).min(1.0) } else { 60.0 }
+        };
+        let model = trained(START + 30 * DAY + 43_000, load);
+        assert!(model.trusted(), "{cut} s into the step: {:?}", model.scores());
+    }
+}

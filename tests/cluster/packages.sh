@@ -11,7 +11,7 @@ say() { printf '%s\n' "$*" >&2; }
 packages_of() {
   case "$1" in
     ground) echo containerd runc containernetworking-plugins iptables iproute2 conntrack openssl curl procps ;;
-    tests) echo postgresql util-linux gcc libc6-dev ;;
+    tests) echo postgresql util-linux gcc libc6-dev qemu-user ;;
     browser) echo chromium ;;
     *) say "packages: unknown set '$1'; known: ground tests browser"; exit 2 ;;
   esac

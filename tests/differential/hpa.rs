@@ -130,7 +130,7 @@ fn rules(dice: &mut ChaCha8Rng) -> Rules {
     };
     Rules {
         window: dice.random_bool(0.7).then(|| *windows.choose(dice).expect("windows")),
-        select: *["", "Max", "Max", "Min", "Disabled"].choose(dice).expect("choices"),
+        select: ["", "Max", "Max", "Min", "Disabled"].choose(dice).expect("choices"),
         policies: (0..dice.random_range(0..=3)).map(|_| policy(dice)).collect(),
     }
 }

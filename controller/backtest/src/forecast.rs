@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use presale_models::{
-    EventWindow, ForecastError, Level, PredictRequest, Series, ServiceModel, ServiceModelConfig, Target,
+    EventWindow, Expert, ForecastError, Level, PredictRequest, Series, ServiceModel, ServiceModelConfig, Target,
 };
 use serde::Serialize;
 
@@ -86,6 +86,20 @@ pub fn train(
     question: &Question,
     origin: Timestamp,
 ) -> Result<ServiceModel, ForecastError> {
+    train_without(None, trace, events, question, origin)
+}
+
+/// [`train`] with one expert left out, to measure what it is worth.
+///
+/// # Errors
+/// [`ForecastError`] where the past does not suffice.
+pub fn train_without(
+    expert: Option<Expert>,
+    trace: &Trace,
+    events: &[EventWindow],
+    question: &Question,
+    origin: Timestamp,
+) -> Result<ServiceModel, ForecastError> {
     let (lead_time, hold) = match question.target {
         Target::Maximum { lead_time, hold } => (lead_time, hold),
         Target::Point => (SignedDuration::from_mins(3), SignedDuration::from_mins(5)),
@@ -104,7 +118,7 @@ pub fn train(
         tail(&history, 0)
     };
     let known: Vec<EventWindow> = events.iter().filter(|e| e.known_from <= origin).cloned().collect();
-    ServiceModel::train(&history, &recent, &known, &config)
+    ServiceModel::train_without(expert, &history, &recent, &known, &config)
 }
 
 /// Origins `stride` seconds apart, the newest as late as a whole horizon allows.
@@ -134,6 +148,8 @@ pub fn chart(line: &Line, width: usize, height: usize) -> String {
         let n = (v / top * width as f64).round().clamp(0.0, width as f64) as usize;
         n
     };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 6")]
+    let decimals = (3.0 - top.log10().floor()).clamp(0.0, 6.0) as usize;
     let mut out = String::new();
     for (i, group) in line.rows.chunks(per).enumerate() {
         let mean = |column: usize| group.iter().filter_map(|r| r.get(column)).sum::<f64>() / group.len() as f64;
@@ -143,7 +159,7 @@ pub fn chart(line: &Line, width: usize, height: usize) -> String {
         let (a, b) = (cells(median), cells(high));
         let (bar, shade) = ("█".repeat(a), "░".repeat(b.saturating_sub(a)));
         let time = at.strftime("%m-%d %H:%M");
-        out.extend([format!("{time}  {bar}{shade}  {median:.4} … {high:.4}\n")]);
+        out.extend([format!("{time}  {bar}{shade}  {median:.decimals$} … {high:.decimals$}\n")]);
     }
     out
 }

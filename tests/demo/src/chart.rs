@@ -73,15 +73,7 @@ impl Chart {
                 (at + 4.0).max(10.0)
             );
         }
-        for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
-            let at = LEFT + share * (WIDTH - LEFT);
-            let anchor = [(0.0, "start"), (1.0, "end")].iter().find(|(s, _)| *s == share).map_or("middle", |(_, a)| a);
-            #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
-            let second = self.span.0 + (share * (self.span.1 - self.span.0) as f64) as i64;
-            let clock = Schedule::clock(second);
-            let _ =
-                write!(svg, "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{clock}</text>", HEIGHT - 4.0);
-        }
+        self.write_clock(&mut svg);
         if let Some(limit) = self.limit {
             let at = y(limit);
             let _ = write!(svg, "<line class=\"limit\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>");
@@ -108,6 +100,16 @@ impl Chart {
         }
         svg.push_str("</p></figure>");
         svg
+    }
+
+    /// The time of day at the ends and the quarters.
+    fn write_clock(&self, svg: &mut String) {
+        for (quarter, anchor) in (0_i64..).zip(["start", "middle", "middle", "middle", "end"]) {
+            let at = LEFT + quarter as f64 / 4.0 * (WIDTH - LEFT);
+            let clock = Schedule::clock(self.span.0 + (self.span.1 - self.span.0) * quarter / 4);
+            let _ =
+                write!(svg, "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{clock}</text>", HEIGHT - 4.0);
+        }
     }
 
     fn highest(&self) -> f64 {

@@ -132,5 +132,8 @@ fn sentence(plan: &TargetPlan) -> String {
         Binding::LoadUnknown => "the normal load is unknown, so only the stated floor counts",
         Binding::LeadTime => "it is too late for all of them to be ready in time",
     };
+    if *wanted_replicas == 0 {
+        return format!("{service} gets no replicas yet: {why}, and there is none");
+    }
     format!("{service} gets {peak_replicas} of {wanted_replicas} replicas{ratio}: {why}")
 }

@@ -206,8 +206,10 @@ fn a_plan_stands_without_prometheus() {
     assert_eq!(plan_blind.targets[0].binding, Some(Binding::CapacityUnknown));
     let mut stated = spec.clone();
     stated.targets[0].floor = Some(9);
-    let never_planned = TargetFacts { capacity_p10: None, ..facts(&spec, &nothing, &up) };
-    assert_eq!(floor_at(&plan(&stated, never_planned, "18:50:00"), "18:50:00"), 9);
+    let never_planned = || TargetFacts { capacity_p10: None, ..facts(&spec, &nothing, &up) };
+    assert_eq!(floor_at(&plan(&stated, never_planned(), "18:50:00"), "18:50:00"), 9);
+    let said = plan(&spec, never_planned(), "18:50:00").message;
+    assert!(said.starts_with("checkout gets no replicas yet: requests per replica are unknown"), "{said}");
 }
 
 #[test]
