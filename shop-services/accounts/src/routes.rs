@@ -92,15 +92,21 @@ pub fn openapi() -> OpenApi {
 }
 
 fn parts() -> OpenApiRouter<Desk> {
-    OpenApiRouter::new()
+    let door = OpenApiRouter::new()
         .routes(routes!(open::open_account))
+        .routes(routes!(tokens::token))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(tokens::keys));
+    door.merge(of_customers())
+}
+
+/// What a customer's token opens.
+fn of_customers() -> OpenApiRouter<Desk> {
+    OpenApiRouter::new()
         .routes(routes!(me::get_me, me::patch_me, me::delete_me))
         .routes(routes!(me::export_me))
         .routes(routes!(addresses::list_addresses, addresses::add_address))
         .routes(routes!(addresses::get_address, addresses::put_address, addresses::delete_address))
-        .routes(routes!(tokens::token))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(tokens::keys))
 }
 
 fn described(mut api: OpenApi) -> OpenApi {

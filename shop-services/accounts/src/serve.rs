@@ -31,7 +31,7 @@ pub const BUILD: Build = Build { service_name: "accounts", version: env!("CARGO_
 /// at the end.
 pub async fn run(command: Command, world: World) -> Result<(), AccountsError> {
     match command {
-        Command::Serve(config) => serve(*config, world).await,
+        Command::Serve(config) => Box::pin(serve(*config, world)).await,
         Command::Migrate(config) => Ok(migrate(config, &BUILD, migrations()).await?),
         Command::RotateKeys(config) => rotate(config, world).await,
     }

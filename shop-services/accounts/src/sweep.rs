@@ -42,16 +42,18 @@ impl Sweeper {
         let now = self.identity.now();
         while !stop.is_cancelled() && self.sessions.delete_ended(now).await? > 0 {}
         self.attempts.delete_old(now).await?;
-        let mut wrapped = 0;
-        while !stop.is_cancelled() {
-            match self.vault.rewrap().await? {
-                0 => break,
-                some => wrapped += some,
-            }
+        let (mut wrapped, mut last) = (0, 1);
+        while last > 0 && !stop.is_cancelled() {
+            last = self.vault.rewrap().await?;
+            wrapped += last;
         }
-        if wrapped > 0 {
-            tracing::info!(wrapped, "all keys are wrapped by the first master key: older ones can go");
+        if last == 0 && wrapped > 0 {
+            rewrapped(wrapped);
         }
         Ok(())
     }
+}
+
+fn rewrapped(keys: usize) {
+    tracing::info!(keys, "all keys are wrapped by the first master key: older ones can go");
 }

@@ -1,12 +1,12 @@
 //! Accounts as a process: what it refuses to start without, what it never logs, and a stop in the middle of logins.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use test_kit::{Client, Nats, Postgres, free_address};
+use test_kit::{Answer, Client, Nats, Postgres, free_address};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
@@ -20,7 +20,7 @@ fn shop(words: &[String]) -> Command {
     command
 }
 
-async fn words(listen: &str, database: &str, nats: &str) -> anyhow::Result<Vec<String>> {
+fn words(listen: &str, database: &str, nats: &str) -> anyhow::Result<Vec<String>> {
     let flags = [
         "accounts".to_owned(),
         "serve".to_owned(),
@@ -48,7 +48,7 @@ async fn log_of(mut process: Child) -> anyhow::Result<(bool, String)> {
 
 #[tokio::test]
 async fn without_a_master_key_it_does_not_start_and_says_what_would_pass() -> anyhow::Result<()> {
-    let words = words("127.0.0.1:1", "postgres://nobody@127.0.0.1:1/none", "nats://127.0.0.1:1").await?;
+    let words = words("127.0.0.1:1", "postgres://nobody@127.0.0.1:1/none", "nats://127.0.0.1:1")?;
     let (ended_well, log) = log_of(shop(&words).env_remove("SHOP_MASTER_KEYS").spawn()?).await?;
     assert!(!ended_well);
     assert!(log.contains("no master key is configured; pass --master-key VERSION:KEY"), "{log}");
@@ -59,24 +59,19 @@ async fn without_a_master_key_it_does_not_start_and_says_what_would_pass() -> an
     Ok(())
 }
 
-#[tokio::test]
-async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finishes_what_is_asked() -> anyhow::Result<()>
-{
-    let nats = Nats::start().await?;
-    let listen = free_address()?.to_string();
-    let database = Postgres::shared().await?.database().await?;
-    let words = words(&listen, &database, &nats.url()).await?;
-    let process = shop(&words).env("SHOP_MASTER_KEYS", MASTER).spawn()?;
-    let id = process.id().expect("it runs").to_string();
-    let reading = tokio::spawn(log_of(process));
-    let client = Client::new(format!("http://{listen}"))?;
-    let since = Instant::now();
-    while !client.send("GET", "/readyz", &[], None).await.is_ok_and(|answer| answer.status == 200) {
-        assert!(since.elapsed() < Duration::from_mins(2), "it is not ready");
-        sleep(Duration::from_millis(50)).await;
-    }
+/// Answers one request.
+async fn send(client: &Client, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    client.send(method, path, headers, Some(&body.to_string())).await.expect("an answer")
+}
+
+fn log_in(password: &str) -> Value {
+    json!({"grant_type": "password", "email": "anna@example.com", "password": password})
+}
+
+/// Does all that secrets are sent or given out for, right and wrong; returns those that were given out.
+async fn uses(client: &Client) -> [String; 3] {
     let send = async |method: &str, path: &str, headers: &[(&str, &str)], body: Value| {
-        client.send(method, path, headers, Some(&body.to_string())).await.unwrap()
+        send(client, method, path, headers, &body).await
     };
     let key = [("idempotency-key", "k")];
     let account = json!({"email": "anna@example.com", "name": "Anna Lampe", "password": PASSWORD});
@@ -85,7 +80,6 @@ async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finish
     assert_eq!(send("POST", "/v1/accounts", &[("idempotency-key", "l")], account).await.status, 409);
     let odd = json!({"email": "anna@example.com", "name": "Anna Lampe", "password": [PASSWORD]});
     assert_eq!(send("POST", "/v1/accounts", &key, odd).await.status, 422);
-    let log_in = |password: &str| json!({"grant_type": "password", "email": "anna@example.com", "password": password});
     assert_eq!(send("POST", "/v1/auth/token", &[], log_in("not her password")).await.status, 401);
     let session = send("POST", "/v1/auth/token", &[], log_in(PASSWORD)).await.json();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
@@ -103,8 +97,29 @@ async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finish
     assert_eq!(send("POST", "/v1/accounts/me/addresses", &me, address).await.status, 201);
     let patch = json!({"password": "another long password", "current_password": PASSWORD});
     assert_eq!(send("PATCH", "/v1/accounts/me", &me, patch).await.status, 200);
+    [access, refresh, next]
+}
+
+#[tokio::test]
+async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finishes_what_is_asked() -> anyhow::Result<()>
+{
+    let nats = Nats::start().await?;
+    let listen = free_address()?.to_string();
+    let database = Postgres::shared().await?.database().await?;
+    let words = words(&listen, &database, &nats.url())?;
+    let process = shop(&words).env("SHOP_MASTER_KEYS", MASTER).spawn()?;
+    let id = process.id().expect("it runs").to_string();
+    let reading = tokio::spawn(log_of(process));
+    let client = Client::new(format!("http://{listen}"))?;
+    let since = Instant::now();
+    while !client.send("GET", "/readyz", &[], None).await.is_ok_and(|answer| answer.status == 200) {
+        assert!(since.elapsed() < Duration::from_mins(2), "it is not ready");
+        sleep(Duration::from_millis(50)).await;
+    }
+    let secrets = uses(&client).await;
     // A stop in the middle: whoever was asking is answered.
-    let asking = (0..6).map(|_| send("POST", "/v1/auth/token", &[], log_in("another long password")));
+    let body = log_in("another long password");
+    let asking = (0..6).map(|_| send(&client, "POST", "/v1/auth/token", &[], &body));
     let stopping = async {
         sleep(Duration::from_millis(20)).await;
         Command::new("kill").args(["-TERM", &id]).status().await
@@ -114,14 +129,15 @@ async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finish
     let (ended_well, log) = reading.await??;
     assert!(ended_well, "{log}");
     assert!(log.contains("a used refresh token came again") && log.contains("TRACE"), "the log was read");
+    let [access, refresh, next] = &secrets;
     for secret in [
+        access,
+        refresh,
+        next,
         PASSWORD,
         "not her password",
         "another long password",
         "orders-secret-of-ours",
-        &access,
-        &refresh,
-        &next,
         MASTER.trim_start_matches("1:"),
         "argon2id$",
         "anna@example.com",

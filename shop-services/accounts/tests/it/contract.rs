@@ -84,61 +84,72 @@ fn bad() -> Vec<String> {
     bodies
 }
 
+/// `good` with one field each as it must not be.
+fn spoiled(good: &Value, spoils: Vec<(&str, Value)>) -> Vec<String> {
+    let spoil = |(field, value): (&str, Value)| {
+        let mut body = good.clone();
+        body[field] = value;
+        body.to_string()
+    };
+    bad().into_iter().chain(spoils.into_iter().map(spoil)).collect()
+}
+
+/// Accounts that nobody may open.
+fn odd_accounts(id: &str) -> Vec<String> {
+    let good = json!({"email": "b@example.com", "name": "B", "password": PASSWORD});
+    let mut bodies = spoiled(
+        &good,
+        vec![
+            ("email", json!("")),
+            ("email", json!("b")),
+            ("email", json!("b@example.com\u{0}")),
+            ("email", json!(7)),
+            ("email", json!("b@bücher.example")),
+            ("email", json!("b\r\nBcc: c@example.com")),
+            ("email", json!({})),
+            ("name", json!("")),
+            ("name", json!(" ")),
+            ("name", json!("a\u{0}")),
+            ("name", json!("x".repeat(101))),
+            ("password", json!("short")),
+            ("password", json!("x".repeat(129))),
+            ("password", json!(1_234_567_890)),
+            ("role", json!("admin")),
+            ("id", json!(id)),
+            ("email_verified", json!(true)),
+        ],
+    );
+    bodies
+        .push(r#"{"email":"b@example.com","email":"c@example.com","name":"B","password":"long enough, that"}"#.into());
+    bodies
+}
+
+/// Addresses that nobody lives at.
+fn odd_addresses(id: &str) -> Vec<String> {
+    spoiled(
+        &json!({"recipient": "A", "line1": "B", "postal_code": "C", "city": "D", "country": "DE"}),
+        vec![
+            ("recipient", json!("")),
+            ("line1", json!("x".repeat(201))),
+            ("line2", json!("")),
+            ("line2", json!("\u{1b}[2J")),
+            ("postal_code", json!(10_115)),
+            ("city", json!(null)),
+            ("country", json!("de")),
+            ("country", json!("DEU")),
+            ("country", json!("ÄÖ")),
+            ("account_id", json!(id)),
+            ("id", json!(id)),
+        ],
+    )
+}
+
 #[tokio::test]
 async fn bad_input_is_a_client_error_and_writes_nothing() -> anyhow::Result<()> {
     let accounts = start(&["--attempts-per-address=100000"]).await?;
     let anna = accounts.person("anna@example.com", "Anna").await;
     let before = accounts.everything().await;
-    let account = |field: &str, value: Value| {
-        let mut body = json!({"email": "b@example.com", "name": "B", "password": PASSWORD});
-        body[field] = value;
-        body.to_string()
-    };
-    let mut opening = bad();
-    for (field, value) in [
-        ("email", json!("")),
-        ("email", json!("b")),
-        ("email", json!("b@example.com\u{0}")),
-        ("email", json!(7)),
-        ("email", json!("b@bücher.example")),
-        ("email", json!("b\r\nBcc: c@example.com")),
-        ("email", json!({})),
-        ("name", json!("")),
-        ("name", json!(" ")),
-        ("name", json!("a\u{0}")),
-        ("name", json!("x".repeat(101))),
-        ("password", json!("short")),
-        ("password", json!("x".repeat(129))),
-        ("password", json!(1_234_567_890)),
-        ("role", json!("admin")),
-        ("id", json!(anna.id)),
-        ("email_verified", json!(true)),
-    ] {
-        opening.push(account(field, value));
-    }
-    opening
-        .push(r#"{"email":"b@example.com","email":"c@example.com","name":"B","password":"long enough, that"}"#.into());
-    let postal = |field: &str, value: Value| {
-        let mut body = json!({"recipient": "A", "line1": "B", "postal_code": "C", "city": "D", "country": "DE"});
-        body[field] = value;
-        body.to_string()
-    };
-    let mut addressing = bad();
-    for (field, value) in [
-        ("recipient", json!("")),
-        ("line1", json!("x".repeat(201))),
-        ("line2", json!("")),
-        ("line2", json!("\u{1b}[2J")),
-        ("postal_code", json!(10_115)),
-        ("city", json!(null)),
-        ("country", json!("de")),
-        ("country", json!("DEU")),
-        ("country", json!("ÄÖ")),
-        ("account_id", json!(anna.id)),
-        ("id", json!(anna.id)),
-    ] {
-        addressing.push(postal(field, value));
-    }
+    let (opening, addressing) = (odd_accounts(&anna.id), odd_addresses(&anna.id));
     let mut asking = bad();
     asking.extend([
         r#"{"grant_type":"password","email":"a@example.com","password":"b","role":"admin"}"#.to_owned(),
@@ -147,12 +158,8 @@ async fn bad_input_is_a_client_error_and_writes_nothing() -> anyhow::Result<()> 
         r#"{"grant_type":["password"],"email":"a","password":"b"}"#.to_owned(),
         r#"{"grant_type":"refresh_token","refresh_token":7}"#.to_owned(),
     ]);
-    let mut patching: Vec<String> = bad();
-    patching.extend([
-        r#"{"id":"x"}"#.to_owned(),
-        r#"{"name":""}"#.into(),
-        r#"{"password":"long enough, that"}"#.into(),
-    ]);
+    let mut patching = bad();
+    patching.extend([r#"{"id":"x"}"#, r#"{"name":""}"#, r#"{"password":"long enough, that"}"#].map(str::to_owned));
     let address = "/v1/accounts/me/addresses/01900000-0000-7000-8000-000000000009";
     for (method, path, bodies) in [
         ("POST", "/v1/accounts", opening),

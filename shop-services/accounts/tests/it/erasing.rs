@@ -4,9 +4,10 @@ use async_nats::jetstream;
 use serde_json::{Value, json};
 use test_kit::{Nats, Postgres};
 
-use crate::running::{FIRST, PASSWORD, Time, assert_absent, refusal, start_on, until};
+use crate::running::{FIRST, PASSWORD, Time, assert_absent, refusal, start, start_on, until};
 
 const ME: &str = "/v1/accounts/me";
+const ADDRESSES: &str = "/v1/accounts/me/addresses";
 
 /// The events of a kind, as the broker has them.
 async fn told(context: &jetstream::Context, kind: &str) -> Vec<Value> {
@@ -22,27 +23,38 @@ async fn told(context: &jetstream::Context, kind: &str) -> Vec<Value> {
     events
 }
 
+/// What Anna has delivered.
+fn address() -> Value {
+    json!({"recipient": "Anna at Work", "line1": "Lampenweg 17", "postal_code": "D-10115", "city": "Lichtstadt", "country": "DE"})
+}
+
 #[tokio::test]
-async fn an_export_has_everything_and_an_erased_account_leaves_nothing_that_can_be_read() -> anyhow::Result<()> {
-    let nats = Nats::start().await?;
-    let database = Postgres::shared().await?.database().await?;
-    let accounts = start_on(&database, &nats.url(), &Time::new(), &[]).await?;
+async fn an_export_has_everything_that_is_held_and_no_secret() -> anyhow::Result<()> {
+    let accounts = start(&[]).await?;
     let anna = accounts.person("anna@example.com", "Anna Lampe").await;
-    let berta = accounts.person("berta@example.com", "Berta").await;
-    let address = json!({"recipient": "Anna at Work", "line1": "Lampenweg 17", "postal_code": "D-10115", "city": "Lichtstadt", "country": "DE"});
-    let path = "/v1/accounts/me/addresses";
-    let added = accounts.of(&anna, ("POST", path), ("idempotency-key", "a"), Some(&address)).await;
-    assert_eq!(accounts.log_in(&anna.email, "not her password").await.status, 401);
-    assert_eq!(accounts.count("SELECT count(*) FROM attempts WHERE count > 0").await, 2, "for her, and her network");
+    accounts.person("berta@example.com", "Berta").await;
+    let added = accounts.of(&anna, ("POST", ADDRESSES), ("idempotency-key", "a"), Some(&address())).await;
     let export = accounts.read(&anna, "/v1/accounts/me/export").await;
     assert_eq!((export.status, export.header("cache-control")), (200, "no-store"), "{}", export.text());
-    let mut exported = address.clone();
+    let mut exported = address();
     exported["id"] = added.json()["id"].clone();
     assert_eq!(export.json()["account"], accounts.read(&anna, ME).await.json());
     assert_eq!(export.json()["addresses"], json!([exported]));
     assert_eq!(export.json()["sessions"].as_array().unwrap().len(), 1);
     assert!(!export.text().contains("argon2") && !export.text().contains(&anna.refresh));
+    Ok(())
+}
 
+#[tokio::test]
+async fn an_erased_account_leaves_nothing_that_can_be_read() -> anyhow::Result<()> {
+    let nats = Nats::start().await?;
+    let database = Postgres::shared().await?.database().await?;
+    let accounts = start_on(&database, &nats.url(), &Time::new(), &[]).await?;
+    let anna = accounts.person("anna@example.com", "Anna Lampe").await;
+    let berta = accounts.person("berta@example.com", "Berta").await;
+    accounts.of(&anna, ("POST", ADDRESSES), ("idempotency-key", "a"), Some(&address())).await;
+    assert_eq!(accounts.log_in(&anna.email, "not her password").await.status, 401);
+    assert_eq!(accounts.count("SELECT count(*) FROM attempts WHERE count > 0").await, 2, "for her, and her network");
     // A copy of everything but the keys, as a backup is.
     accounts
         .execute(
@@ -56,7 +68,7 @@ async fn an_export_has_everything_and_an_erased_account_leaves_nothing_that_can_
     assert_eq!(erased.status, 204, "{}", erased.text());
     assert_eq!(accounts.count("SELECT count(*) FROM attempts WHERE count > 0").await, 1, "her network's");
 
-    for path in [ME, "/v1/accounts/me/export", path] {
+    for path in [ME, "/v1/accounts/me/export", ADDRESSES] {
         assert_eq!(refusal(&accounts.read(&anna, path).await, 404), "account-not-found");
     }
     let twice = accounts.of(&anna, ("DELETE", ME), ("if-match", &tag), None).await;
@@ -75,7 +87,7 @@ async fn an_export_has_everything_and_an_erased_account_leaves_nothing_that_can_
     accounts.execute("INSERT INTO accounts SELECT * FROM backup.accounts ON CONFLICT DO NOTHING; \
         INSERT INTO addresses (id, account_id, postal, version) SELECT id, account_id, postal, version FROM backup.addresses").await;
     assert_eq!(accounts.count("SELECT count(*) FROM accounts").await, 2);
-    for path in [ME, "/v1/accounts/me/export", path] {
+    for path in [ME, "/v1/accounts/me/export", ADDRESSES] {
         assert_eq!(refusal(&accounts.read(&anna, path).await, 404), "account-not-found");
     }
     assert_eq!(accounts.log_in(&anna.email, PASSWORD).await.status, 401);
