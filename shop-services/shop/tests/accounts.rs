@@ -68,35 +68,39 @@ fn log_in(password: &str) -> Value {
     json!({"grant_type": "password", "email": "anna@example.com", "password": password})
 }
 
-/// Does all that secrets are sent or given out for, right and wrong; returns those that were given out.
-async fn uses(client: &Client) -> [String; 3] {
-    let send = async |method: &str, path: &str, headers: &[(&str, &str)], body: Value| {
-        send(client, method, path, headers, &body).await
-    };
-    let key = [("idempotency-key", "k")];
+/// Sends what is secret or personal, right and wrong: what goes wrong must not be told with what it went wrong with.
+async fn opens(client: &Client) {
     let account = json!({"email": "anna@example.com", "name": "Anna Lampe", "password": PASSWORD});
-    assert_eq!(send("POST", "/v1/accounts", &key, account.clone()).await.status, 201);
-    // What goes wrong must not be told with what it went wrong with.
-    assert_eq!(send("POST", "/v1/accounts", &[("idempotency-key", "l")], account).await.status, 409);
     let odd = json!({"email": "anna@example.com", "name": "Anna Lampe", "password": [PASSWORD]});
-    assert_eq!(send("POST", "/v1/accounts", &key, odd).await.status, 422);
-    assert_eq!(send("POST", "/v1/auth/token", &[], log_in("not her password")).await.status, 401);
-    let session = send("POST", "/v1/auth/token", &[], log_in(PASSWORD)).await.json();
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    let (access, refresh) = (text(&session["access_token"]), text(&session["refresh_token"]));
-    let bearer = format!("Bearer {access}");
-    let next =
-        send("POST", "/v1/auth/token", &[], json!({"grant_type": "refresh_token", "refresh_token": refresh})).await;
-    let next = text(&next.json()["refresh_token"]);
-    send("POST", "/v1/auth/token", &[], json!({"grant_type": "refresh_token", "refresh_token": refresh})).await;
     let service =
         json!({"grant_type": "client_credentials", "client_id": "orders", "client_secret": "orders-secret-of-ours"});
-    assert_eq!(send("POST", "/v1/auth/token", &[], service).await.status, 200);
+    for (path, key, body, status) in [
+        ("/v1/accounts", "k", &account, 201),
+        ("/v1/accounts", "l", &account, 409),
+        ("/v1/accounts", "m", &odd, 422),
+        ("/v1/auth/token", "n", &log_in("not her password"), 401),
+        ("/v1/auth/token", "n", &service, 200),
+    ] {
+        let answer = send(client, "POST", path, &[("idempotency-key", key)], body).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+}
+
+/// Has a session in which all is done that can be done; returns the tokens that were given out.
+async fn lives(client: &Client) -> [String; 3] {
+    let ask = async |body: Value| send(client, "POST", "/v1/auth/token", &[], &body).await.json();
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let session = ask(log_in(PASSWORD)).await;
+    let (access, refresh) = (text(&session["access_token"]), text(&session["refresh_token"]));
+    let exchange = json!({"grant_type": "refresh_token", "refresh_token": refresh});
+    let next = text(&ask(exchange.clone()).await["refresh_token"]);
+    ask(exchange).await;
+    let bearer = format!("Bearer {access}");
     let me = [("authorization", bearer.as_str()), ("if-match", "*"), ("idempotency-key", "a")];
     let address = json!({"recipient": "Anna", "line1": "Lampenweg 17", "postal_code": "D-10115", "city": "Lichtstadt", "country": "DE"});
-    assert_eq!(send("POST", "/v1/accounts/me/addresses", &me, address).await.status, 201);
+    assert_eq!(send(client, "POST", "/v1/accounts/me/addresses", &me, &address).await.status, 201);
     let patch = json!({"password": "another long password", "current_password": PASSWORD});
-    assert_eq!(send("PATCH", "/v1/accounts/me", &me, patch).await.status, 200);
+    assert_eq!(send(client, "PATCH", "/v1/accounts/me", &me, &patch).await.status, 200);
     [access, refresh, next]
 }
 
@@ -116,7 +120,8 @@ async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finish
         assert!(since.elapsed() < Duration::from_mins(2), "it is not ready");
         sleep(Duration::from_millis(50)).await;
     }
-    let secrets = uses(&client).await;
+    opens(&client).await;
+    let [access, refresh, next] = &lives(&client).await;
     // A stop in the middle: whoever was asking is answered.
     let body = log_in("another long password");
     let asking = (0..6).map(|_| send(&client, "POST", "/v1/auth/token", &[], &body));
@@ -129,7 +134,6 @@ async fn no_password_token_key_or_personal_word_is_ever_logged_and_a_stop_finish
     let (ended_well, log) = reading.await??;
     assert!(ended_well, "{log}");
     assert!(log.contains("a used refresh token came again") && log.contains("TRACE"), "the log was read");
-    let [access, refresh, next] = &secrets;
     for secret in [
         access,
         refresh,
