@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("shop-payments", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-orders", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-cart", &["shop-kit", "shop-contracts", "shop-metrics"]),
+    ("shop-gateway", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("psp-sim", &["shop-contracts"]),
     (
         "shop",
@@ -49,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "shop-payments",
             "shop-orders",
             "shop-cart",
+            "shop-gateway",
             "psp-sim",
         ],
     ),

@@ -12,6 +12,7 @@ pub mod orders;
 pub mod payments;
 pub mod pricing;
 pub mod psp;
+pub mod storefront;
 
 pub use error::ErrorCode;
 pub use money::{Currency, Money};

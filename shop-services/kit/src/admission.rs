@@ -35,14 +35,9 @@ impl Priority {
         }
     }
 
-    /// Quarters of the queue that requests of this priority may see filled and still join.
-    const fn quarters_of_queue(self) -> usize {
-        match self {
-            Self::Low => 1,
-            Self::Normal => 2,
-            Self::High => 3,
-            Self::Critical => 4,
-        }
+    /// The part of a queue that requests of this priority may see filled and still join.
+    pub const fn share_of(self, queue: usize) -> usize {
+        queue * (self as usize + 1) / Self::ALL.len()
     }
 }
 
@@ -138,7 +133,7 @@ impl Admission {
         }
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(Arc::clone(&self.waiting));
-        if before >= self.limits.queue * priority.quarters_of_queue() / 4 {
+        if before >= priority.share_of(self.limits.queue) {
             return Err(Refusal::Shed);
         }
         let since = Instant::now();

@@ -1,11 +1,13 @@
 //! Where a request comes from: the other end of the connection, or what the proxies in front of it said.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
+
+use crate::server::Caller;
 
 /// Header that each proxy appends its client to.
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -44,7 +46,7 @@ impl<S: Sync> FromRequestParts<S> for Origin {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+        let peer = parts.extensions.get::<Caller>().map(|caller| caller.address.ip());
         Ok(Self::of(peer, &parts.headers))
     }
 }

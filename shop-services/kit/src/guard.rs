@@ -8,12 +8,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::Method;
 use shop_metrics::{self as metrics, HttpServer, Offered, Rejected};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::admission::{Admission, Priority, Refusal};
 use crate::problem::Problem;
-use crate::telemetry;
+use crate::{deadline, telemetry};
 
 /// Label of requests that match no route, so that raw paths never become labels.
 pub const UNMATCHED: &str = "unmatched";
@@ -30,7 +30,7 @@ pub struct Guard {
     pub demand: metrics::Admission,
     /// Served counts and durations.
     pub http: HttpServer,
-    /// Longest work on one request.
+    /// Longest work on one request; the caller may ask for less.
     pub deadline: Duration,
     /// Priority of each route.
     pub priority: PriorityOf,
@@ -84,17 +84,18 @@ impl Guard {
                 return Problem::unavailable("the wait was too long", Duration::from_secs(1)).into_response();
             }
         };
-        let answer = timeout(self.deadline, next.run(request)).await;
+        let limit = deadline::told(request.headers()).map_or(self.deadline, |told| told.min(self.deadline));
+        let answer = deadline::within(limit, next.run(request)).await;
         drop(place);
         answer.unwrap_or_else(|_| {
             self.demand.rejected(&Rejected { reason: Refusal::WaitedTooLong.label(), priority: priority.label() });
-            Problem::deadline(self.deadline).into_response()
+            Problem::deadline(limit).into_response()
         })
     }
 }
 
 /// Methods of RFC 9110 and PATCH by name, all others as `_OTHER`, as OpenTelemetry asks, so that labels stay few.
-fn known(method: &Method) -> String {
+pub fn known(method: &Method) -> String {
     match *method {
         Method::GET
         | Method::HEAD

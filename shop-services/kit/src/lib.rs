@@ -11,6 +11,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod database;
+pub mod deadline;
 pub mod event;
 pub mod extract;
 pub mod guard;

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::config::Secret;
-use crate::telemetry;
+use crate::{deadline, telemetry};
 
 /// Longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -154,6 +154,9 @@ impl Peer {
         if let Some(parent) = telemetry::current_traceparent() {
             request = request.header("traceparent", parent);
         }
+        if let Some(left) = deadline::left() {
+            request = request.header(deadline::HEADER, deadline::value(left)).timeout(left.min(self.timeout));
+        }
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -202,7 +205,7 @@ fn unknown<T>(peer: &str, status: StatusCode) -> Reply<T> {
 }
 
 /// Names the one TLS provider of the process, without which no HTTP client can be built; a second call changes nothing.
-pub(crate) fn install_tls_provider() {
+pub fn install_tls_provider() {
     // An error only says that it is there already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }

@@ -101,6 +101,12 @@ impl Problem {
         Self { retry_after: Some(after), ..self }
     }
 
+    /// 429 with `Retry-After`: the caller asks more often than it may.
+    pub fn too_many(detail: impl Into<String>, retry_after: Duration) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limit", "Too many requests", detail);
+        Self { retry_after: Some(retry_after), ..problem }
+    }
+
     /// 504: the request took longer than its deadline.
     pub fn deadline(limit: Duration) -> Self {
         Self::new(
@@ -140,7 +146,8 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(after) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+            let seconds = u64::try_from(after.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         if self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -2,23 +2,56 @@
 //! then requests in flight finish or run out of time.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 /// Pause after a failed accept, for example when file descriptors are used up.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest head of a request over HTTP/1, in bytes; longer ones are answered with 431. HTTP/2 has hyper's 16 KiB.
+const MAX_HEAD: usize = 32 * 1024;
+
+/// What new connections are encrypted with; the present value counts.
+pub type Certificates = watch::Receiver<Arc<rustls::ServerConfig>>;
+
+/// Where connections come in.
+#[derive(Debug)]
+pub struct Door {
+    /// Accepts them.
+    pub listener: TcpListener,
+    /// Encrypts them; without, they are in the clear.
+    pub certificates: Option<Certificates>,
+}
+
+impl From<TcpListener> for Door {
+    fn from(listener: TcpListener) -> Self {
+        Self { listener, certificates: None }
+    }
+}
+
+/// Who sent a request and how; in the extensions of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// The other end of the connection.
+    pub address: SocketAddr,
+    /// Over TLS.
+    pub encrypted: bool,
+}
 
 /// How a listener serves and how it ends.
 #[derive(Debug, Clone, Copy)]
@@ -47,16 +80,20 @@ struct Signals {
     ended: CancellationToken,
 }
 
-/// Serves `router` on `listener` until `stop`, then drains.
-pub async fn serve(listener: TcpListener, router: Router, ending: Ending, stop: CancellationToken) -> Drained {
+/// Serves `router` behind `door` until `stop`, then drains.
+pub async fn serve(door: impl Into<Door>, router: Router, ending: Ending, stop: CancellationToken) -> Drained {
+    let Door { listener, certificates } = door.into();
     let signals = Signals { closing: stop.clone(), ended: CancellationToken::new() };
     let connections = TaskTracker::new();
     let end = async {
         stop.cancelled().await;
         sleep(ending.delay).await;
     };
-    let accepting = accept(listener, |stream| {
-        connections.spawn(connection(stream, router.clone(), ending.header_timeout, signals.clone()));
+    let accepting = accept(listener, |stream, address| {
+        let encrypt = certificates.as_ref().map(|current| TlsAcceptor::from(Arc::clone(&current.borrow())));
+        let caller = Caller { address, encrypted: encrypt.is_some() };
+        let talk = Talk { router: router.clone(), caller, header_timeout: ending.header_timeout };
+        connections.spawn(connection(stream, encrypt, talk, signals.clone()));
     });
     tokio::select! { () = end => {}, () = accepting => {} }
     signals.ended.cancel();
@@ -68,10 +105,10 @@ pub async fn serve(listener: TcpListener, router: Router, ending: Ending, stop: 
 }
 
 /// Accepts until dropped, which closes the listener.
-async fn accept(listener: TcpListener, serve: impl Fn(TcpStream)) {
+async fn accept(listener: TcpListener, serve: impl Fn(TcpStream, SocketAddr)) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => serve(stream),
+            Ok((stream, address)) => serve(stream, address),
             Err(error) => not_accepted(&error).await,
         }
     }
@@ -82,18 +119,32 @@ async fn not_accepted(error: &std::io::Error) {
     sleep(ACCEPT_PAUSE).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, header_timeout: Duration, signals: Signals) {
+/// What one connection is served with.
+#[derive(Clone)]
+struct Talk {
+    router: Router,
+    caller: Caller,
+    header_timeout: Duration,
+}
+
+async fn connection(stream: TcpStream, encrypt: Option<TlsAcceptor>, talk: Talk, signals: Signals) {
     // Without it small answers wait for the client's acknowledgement; failure only costs latency.
     let _ = stream.set_nodelay(true);
-    let (closing, peer) = (signals.closing, stream.peer_addr().ok());
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(ConnectInfo(peer));
-        }
-        answer(router.clone(), request, closing.clone())
-    });
+    let Some(encrypt) = encrypt else { return exchange(stream, talk, signals).await };
+    let greeting = timeout(talk.header_timeout, encrypt.accept(stream));
+    if let Some(Ok(Ok(stream))) = signals.ended.run_until_cancelled(greeting).await {
+        exchange(stream, talk, signals).await;
+    } else {
+        tracing::debug!("a client did not agree on TLS");
+    }
+}
+
+async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, talk: Talk, signals: Signals) {
+    let closing = signals.closing;
+    let header_timeout = talk.header_timeout;
+    let service = hyper::service::service_fn(move |request| answer(talk.clone(), request, closing.clone()));
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEAD);
     builder.http2().timer(TokioTimer::new());
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
@@ -108,12 +159,14 @@ async fn connection(stream: TcpStream, router: Router, header_timeout: Duration,
 }
 
 async fn answer(
-    router: Router,
+    talk: Talk,
     request: Request<Incoming>,
     closing: CancellationToken,
 ) -> Result<Response<Body>, std::convert::Infallible> {
     let http1 = request.version() <= Version::HTTP_11;
-    let mut response = router.oneshot(request.map(Body::new)).await?;
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(talk.caller);
+    let mut response = talk.router.oneshot(request).await?;
     if http1 && closing.is_cancelled() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

@@ -21,7 +21,7 @@ use crate::database::Database;
 use crate::guard::{Guard, PriorityOf, guard};
 use crate::health::{Health, Phase};
 use crate::problem::Problem;
-use crate::server::{self, Drained, Ending};
+use crate::server::{self, Certificates, Door, Drained, Ending};
 
 /// What a service stands on while it runs.
 #[derive(Debug)]
@@ -89,10 +89,19 @@ impl Kit {
     /// # Errors
     /// Where the address cannot be bound, or requests were cut off at the end.
     pub async fn serve(self, routes: Router, priority: PriorityOf) -> Result<(), ServeError> {
-        let listener = bind(self.config.listen).await?;
         let guarded = self.guarded(routes, priority);
+        self.serve_bare(guarded, None).await
+    }
+
+    /// The same with routes that guard themselves: nothing is counted, limited or answered but by them. Over TLS where
+    /// there are certificates.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub async fn serve_bare(self, routes: Router, certificates: Option<Certificates>) -> Result<(), ServeError> {
+        let door = Door { listener: bind(self.config.listen).await?, certificates };
         self.ready();
-        let serving = server::serve(listener, guarded, self.ending(), self.stop.clone());
+        let serving = server::serve(door, routes, self.ending(), self.stop.clone());
         let (drained, ()) = tokio::join!(serving, self.unready_at_stop());
         match drained {
             Drained::Complete => Ok(()),

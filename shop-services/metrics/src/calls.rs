@@ -1,5 +1,6 @@
 //! Families of calls to others: how long they took, and how they ended.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -17,7 +18,7 @@ pub struct Calls {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Call {
-    server: &'static str,
+    server: Cow<'static, str>,
     http_response_status_code: u16,
 }
 
@@ -29,7 +30,8 @@ impl Calls {
     }
 
     /// A call to `server` took so long and was answered with this status, 0 where no answer came.
-    pub fn called(&self, server: &'static str, status: u16, took: Duration) {
-        self.duration.get_or_create(&Call { server, http_response_status_code: status }).observe(took.as_secs_f64());
+    pub fn called(&self, server: impl Into<Cow<'static, str>>, status: u16, took: Duration) {
+        let call = Call { server: server.into(), http_response_status_code: status };
+        self.duration.get_or_create(&call).observe(took.as_secs_f64());
     }
 }

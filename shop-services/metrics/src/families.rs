@@ -131,7 +131,7 @@ pub struct Offered {
 /// Labels of one rejected request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Rejected {
-    /// `shed` or `deadline`.
+    /// `shed`, `deadline`, and at the gateway `rate_limit` or `breaker`.
     pub reason: &'static str,
     /// Priority class.
     pub priority: &'static str,

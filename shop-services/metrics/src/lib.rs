@@ -7,6 +7,7 @@ pub mod families;
 pub mod names;
 pub mod orders;
 pub mod payments;
+pub mod proxying;
 pub mod stock;
 
 pub use accounts::Accounts;
@@ -19,4 +20,5 @@ pub use families::{
 pub use names::{Kind, Metric};
 pub use orders::Orders;
 pub use payments::Payments;
+pub use proxying::Proxying;
 pub use stock::Stock;

@@ -3,6 +3,10 @@
 //! **Source**: OpenTelemetry semantic conventions for HTTP servers and database clients (names with `.` written
 //! as `_`, units as suffixes); the `shop_` names are our own.
 
+mod accounts;
+
+pub use accounts::{ACCOUNTING, PASSWORD_HASH_DURATION, PASSWORD_HASH_INFLIGHT, PASSWORD_HASH_LIMIT, TOKEN_GRANTS};
+
 /// What a metric counts or measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -91,7 +95,8 @@ pub const REQUESTS_OFFERED: Metric = metric(
     &[ROUTE, PRIORITY],
     "Requests that arrived, counted before admission",
 );
-/// What was turned away, by reason `shed` (queue full) or `deadline` (waited or worked too long).
+/// What was turned away, by reason `shed` (queue full) or `deadline` (waited or worked too long); the gateway adds
+/// `rate_limit` and `breaker`.
 pub const REQUESTS_REJECTED: Metric = metric(
     "shop_requests_rejected_total",
     Kind::Counter,
@@ -304,31 +309,28 @@ pub const SAGAS_INFLIGHT: Metric = metric(
 /// What orders exports besides [`ALL`] and [`EVENTS`].
 pub const ORDERING: &[Metric] = &[HTTP_CLIENT_DURATION, ORDERS, SAGA_STEP_DURATION, SAGAS_INFLIGHT];
 
-/// Tokens asked for, and what came of it.
-pub const TOKEN_GRANTS: Metric = metric(
-    "shop_token_grants_total",
+/// Requests sent a second time, to another endpoint.
+pub const RETRY_ATTEMPTS: Metric =
+    metric("shop_retry_attempts_total", Kind::Counter, "requests", &["target"], "Requests sent again, by service");
+/// Requests that would have been sent again had there been fewer of them.
+pub const RETRY_BUDGET_EXHAUSTED: Metric = metric(
+    "shop_retry_budget_exhausted_total",
     Kind::Counter,
     "requests",
-    &["grant", OUTCOME],
-    "Requests for a token: granted, refused, reused (a used refresh token), limited (too many attempts) or failed",
-);
-/// The cost of one password.
-pub const PASSWORD_HASH_DURATION: Metric = metric(
-    "shop_password_hash_duration_seconds",
-    Kind::Histogram,
-    "seconds",
     &[],
-    "Time to hash one password, without the wait for its turn",
+    "Requests not sent again because too many were",
 );
-/// Passwords hashed at the same time at most; each takes its memory.
-pub const PASSWORD_HASH_LIMIT: Metric =
-    metric("shop_password_hash_limit", Kind::Gauge, "requests", &[], "Passwords hashed at the same time at most");
-/// Passwords hashed now.
-pub const PASSWORD_HASH_INFLIGHT: Metric =
-    metric("shop_password_hash_inflight", Kind::Gauge, "requests", &[], "Passwords being hashed now");
+/// Whether a service is tried at all.
+pub const CIRCUIT_BREAKER_STATE: Metric = metric(
+    "shop_circuit_breaker_state",
+    Kind::Gauge,
+    "1",
+    &["target"],
+    "0 closed, 1 half open (one request tries), 2 open (all endpoints of the service failed), as of its last request",
+);
 
-/// What accounts exports besides [`ALL`] and [`EVENTS`].
-pub const ACCOUNTING: &[Metric] = &[TOKEN_GRANTS, PASSWORD_HASH_DURATION, PASSWORD_HASH_LIMIT, PASSWORD_HASH_INFLIGHT];
+/// What the gateway exports besides [`ALL`].
+pub const PROXYING: &[Metric] = &[HTTP_CLIENT_DURATION, RETRY_ATTEMPTS, RETRY_BUDGET_EXHAUSTED, CIRCUIT_BREAKER_STATE];
 
 /// What every service exports; a running catalog exports each, and no other (`catalog/tests`).
 pub const ALL: &[Metric] = &[
@@ -357,7 +359,7 @@ mod tests {
 
     #[test]
     fn every_name_follows_prometheus_naming() {
-        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ORDERING).chain(ACCOUNTING) {
+        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ORDERING).chain(PROXYING).chain(ACCOUNTING) {
             assert!(m.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", m.name);
             assert_eq!(m.kind == Kind::Counter, m.name.ends_with("_total"), "{}", m.name);
             let stem = m.registered_name();
@@ -370,8 +372,8 @@ mod tests {
 
     #[test]
     fn no_name_is_declared_twice() {
-        let ordering = ORDERING.iter().filter(|m| !PAYING.contains(m));
-        let all = || ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ordering.clone()).chain(ACCOUNTING);
+        let others = ORDERING.iter().chain(PROXYING).filter(|m| !PAYING.contains(m));
+        let all = || ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(others.clone()).chain(ACCOUNTING);
         let mut names: Vec<_> = all().map(|m| m.name).collect();
         names.sort_unstable();
         names.dedup();

@@ -41,6 +41,9 @@ enum Service {
     /// Carts of guests and customers, and what they would cost.
     #[command(subcommand)]
     Cart(shop_cart::Command),
+    /// The way in: routes, tokens, limits and the composed product page.
+    #[command(subcommand)]
+    Gateway(shop_gateway::Command),
     /// A payment provider to develop against; not a part of the shop.
     PspSim {
         /// Its API and where its notices go.
@@ -62,6 +65,7 @@ impl Service {
             Self::Payments(_) => "payments",
             Self::Orders(_) => "orders",
             Self::Cart(_) => "cart",
+            Self::Gateway(_) => "gateway",
             Self::PspSim { .. } => "psp-sim",
         }
     }
@@ -75,6 +79,7 @@ impl Service {
             Self::Payments(command) => command.telemetry(),
             Self::Orders(command) => command.telemetry(),
             Self::Cart(command) => command.telemetry(),
+            Self::Gateway(command) => command.telemetry(),
             Self::PspSim { telemetry, .. } => telemetry,
         }
     }
@@ -88,6 +93,7 @@ impl Service {
             Self::Payments(command) => shop_payments::run(command, world).await.context("payments"),
             Self::Orders(command) => shop_orders::run(command, world).await.context("orders"),
             Self::Cart(command) => shop_cart::run(command, world).await.context("cart"),
+            Self::Gateway(command) => shop_gateway::run(command, world).await.context("gateway"),
             Self::PspSim { config, .. } => psp_sim::run(config, now, world.stop).await.context("psp-sim"),
         }
     }

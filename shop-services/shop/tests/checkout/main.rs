@@ -1,4 +1,4 @@
-//! Orders and cart as real processes among the real pricing, inventory and payments, a provider, PostgreSQL and NATS.
+//! Orders, cart and gateway as real processes among the real pricing, inventory and payments, a provider, PostgreSQL and NATS.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -10,5 +10,6 @@ mod doors;
 mod floor;
 mod killed;
 mod stage;
+mod storefront;
 mod undone;
 mod unknown;

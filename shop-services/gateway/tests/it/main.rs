@@ -1,0 +1,15 @@
+//! The running gateway on real sockets: in front of small services that do as a test tells them, and of the cluster's
+//! own API server.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod balancing;
+mod encrypting;
+mod following;
+mod forwarding;
+mod holding;
+mod knowing;
+mod limiting;
+mod running;
+mod service;
+mod shedding;
