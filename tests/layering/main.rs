@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("presale-dashboards", &["presale-metrics", "shop-metrics"]),
     ("shop-kit", &["shop-metrics"]),
+    ("shop-accounts", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-catalog", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-pricing", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-inventory", &["shop-kit", "shop-contracts", "shop-metrics"]),
@@ -42,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "shop",
         &[
             "shop-kit",
+            "shop-accounts",
             "shop-catalog",
             "shop-pricing",
             "shop-inventory",

@@ -65,6 +65,18 @@ pub enum ErrorCode {
     CartFull,
     /// Nothing is in the cart.
     CartEmpty,
+    /// Another account has this e-mail address.
+    EmailTaken,
+    /// The password, token or secret is not right; it is not told which part of it.
+    CredentialsRefused,
+    /// Too many wrong credentials for this account, or from this address.
+    TooManyAttempts,
+    /// The account does not exist, or has been erased.
+    AccountNotFound,
+    /// The caller has no address with this id.
+    AddressNotFound,
+    /// The account has as many addresses as it may have.
+    TooManyAddresses,
 }
 
 impl ErrorCode {
@@ -101,6 +113,12 @@ impl ErrorCode {
         Self::OrderState,
         Self::CartFull,
         Self::CartEmpty,
+        Self::EmailTaken,
+        Self::CredentialsRefused,
+        Self::TooManyAttempts,
+        Self::AccountNotFound,
+        Self::AddressNotFound,
+        Self::TooManyAddresses,
     ];
 
     /// Last segment of the problem type.
@@ -151,6 +169,12 @@ impl ErrorCode {
             Self::OrderState => ("order-state", "Not in this state", 409),
             Self::CartFull => ("cart-full", "The cart is full", 409),
             Self::CartEmpty => ("cart-empty", "The cart is empty", 409),
+            Self::EmailTaken => ("email-taken", "The e-mail address has an account", 409),
+            Self::CredentialsRefused => ("credentials-refused", "The credentials are not right", 401),
+            Self::TooManyAttempts => ("too-many-attempts", "Too many wrong credentials", 429),
+            Self::AccountNotFound => ("account-not-found", "No such account", 404),
+            Self::AddressNotFound => ("address-not-found", "No such address", 404),
+            Self::TooManyAddresses => ("too-many-addresses", "No more addresses", 409),
         }
     }
 }

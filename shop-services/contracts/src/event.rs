@@ -7,6 +7,10 @@ use uuid::Uuid;
 use crate::cart::CartLine;
 use crate::money::Money;
 
+/// Somebody opened an account: [`AccountChanged`].
+pub const ACCOUNT_CREATED: &str = "account.created";
+/// An account and everything about its person were erased: [`AccountChanged`].
+pub const ACCOUNT_ERASED: &str = "account.erased";
 /// A product came into the catalog: [`ProductCreated`].
 pub const PRODUCT_CREATED: &str = "product.created";
 /// A product is not sold any more: [`ProductRetired`].
@@ -50,6 +54,13 @@ pub const PAYMENT_FAILED: &str = "payment.failed";
 pub const PAYMENT_VOIDED: &str = "payment.voided";
 /// Money was given back: [`PaymentChanged`].
 pub const PAYMENT_REFUNDED: &str = "payment.refunded";
+
+/// An account was opened or erased; nothing else is told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountChanged {
+    /// The account: the `customer_id` of other services.
+    pub account_id: Uuid,
+}
 
 /// A product came into the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! Wire types and the error catalogue of the shop.
 
+pub mod accounts;
 pub mod cart;
 pub mod catalog;
 pub mod demo;

@@ -35,6 +35,27 @@ pub struct AccessClaims {
     pub exp: i64,
 }
 
+impl AccessClaims {
+    /// True where `issuer` signed them for `audience` and they are valid now.
+    pub fn hold(&self, issuer: &str, audience: &str, now: Timestamp) -> bool {
+        let second = now.as_second();
+        let current = second + SKEW >= self.nbf && second < self.exp;
+        current && self.iss == issuer && self.aud == audience
+    }
+}
+
+/// The token in `Authorization: Bearer TOKEN`.
+///
+/// # Errors
+/// 401 where there is none.
+pub fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let sent = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.split_once(' '));
+    match sent {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(Problem::unauthorized("send Authorization: Bearer TOKEN")),
+    }
+}
+
 /// Checks users' tokens; clones share the keys.
 #[derive(Debug, Clone)]
 pub struct Access {
@@ -59,19 +80,14 @@ impl Access {
     /// # Errors
     /// 401 without a valid token, 503 where the keys that check it cannot be had.
     pub async fn check(&self, headers: &HeaderMap, now: Timestamp) -> Result<Uuid, Problem> {
-        let sent = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.split_once(' '));
-        let Some((_, token)) = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
-            return Err(Problem::unauthorized("send Authorization: Bearer TOKEN"));
-        };
-        let claims: AccessClaims = self.keys.verify(token.trim(), ACCESS_TYPE).await.map_err(|error| match error {
+        let token = bearer(headers)?;
+        let claims: AccessClaims = self.keys.verify(token, ACCESS_TYPE).await.map_err(|error| match error {
             KeysError::Signature(_) => Problem::unauthorized("the token is not valid here"),
             KeysError::Unavailable => {
                 Problem::unavailable("the keys that check tokens cannot be had", Duration::from_secs(5))
             }
         })?;
-        let second = now.as_second();
-        let current = second + SKEW >= claims.nbf && second < claims.exp;
-        if current && claims.iss == self.issuer && claims.aud == self.audience {
+        if claims.hold(&self.issuer, &self.audience, now) {
             return Ok(claims.sub);
         }
         Err(Problem::unauthorized("the token is not valid here and now"))

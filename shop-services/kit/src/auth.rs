@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
+use crate::access;
 use crate::config::Secret;
 use crate::problem::Problem;
 
@@ -61,6 +62,12 @@ impl Callers {
         Self(tokens.iter().map(|t| (t.name.clone(), Sha256::digest(t.token.reveal()).into())).collect())
     }
 
+    /// True where the service of this name has this token.
+    pub fn knows(&self, name: &str, token: &str) -> bool {
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        self.0.iter().any(|(known, expected)| known == name && *expected == digest)
+    }
+
     /// The name of the calling service, where it is one of `allowed`.
     ///
     /// # Errors
@@ -80,16 +87,13 @@ impl Callers {
 
 /// Digest of the bearer token; digests are compared, so timing says nothing about the token itself.
 fn bearer(headers: &HeaderMap) -> Result<[u8; 32], Problem> {
-    let sent = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    match sent.and_then(|v| v.split_once(' ')) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Sha256::digest(token.trim()).into()),
-        _ => Err(Problem::unauthorized("send Authorization: Bearer TOKEN")),
-    }
+    access::bearer(headers).map(|token| Sha256::digest(token).into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header;
 
     #[test]
     fn a_service_is_known_by_its_token_and_may_do_what_its_name_may() {
@@ -102,6 +106,7 @@ mod tests {
             assert_eq!(callers.check(&headers(stranger), &["orders"]).unwrap_err().status(), 401, "{stranger}");
         }
         assert_eq!(callers.check(&HeaderMap::new(), &["orders"]).unwrap_err().status(), 401);
+        assert!(callers.knows("cart", "c=1") && !callers.knows("orders", "c=1") && !callers.knows("x", "c=1"));
         assert!("orders".parse::<ServiceToken>().unwrap_err().contains("NAME=TOKEN"));
         assert!(!format!("{tokens:?}").contains("o-1"), "tokens are not shown");
     }

@@ -48,10 +48,16 @@ impl Identity {
         self.clock.now()
     }
 
+    /// Bytes that nobody can guess: the generator is seeded by the system, and `ChaCha` is a stream cipher.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        bytes
+    }
+
     /// An id for something created at `at`.
     pub fn mint(&self, at: Timestamp) -> Uuid {
-        let mut bytes = [0; 10];
-        self.random.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        let bytes: [u8; 10] = self.random();
         let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
         Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }

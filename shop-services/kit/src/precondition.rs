@@ -35,16 +35,18 @@ impl IfMatch {
     /// # Errors
     /// 412 where it has changed meanwhile.
     pub fn check(&self, current: &EntityTag) -> Result<(), Problem> {
-        if self.0.hold_strongly(current) {
-            return Ok(());
-        }
-        Err(Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "stale",
-            "The object has changed since it was read",
-            "read it again and repeat the change with the new ETag in If-Match",
-        ))
+        if self.0.hold_strongly(current) { Ok(()) } else { Err(stale()) }
     }
+}
+
+/// 412: the object is no longer as the client saw it.
+pub fn stale() -> Problem {
+    Problem::new(
+        StatusCode::PRECONDITION_FAILED,
+        "stale",
+        "The object has changed since it was read",
+        "read it again and repeat the change with the new ETag in If-Match",
+    )
 }
 
 impl<S: Sync> FromRequestParts<S> for IfMatch {

@@ -50,7 +50,7 @@ impl Problem {
             title: title.into(),
             detail: detail.into(),
             retry_after: None,
-            challenge: false,
+            challenge: status == StatusCode::UNAUTHORIZED,
         }
     }
 
@@ -61,8 +61,7 @@ impl Problem {
 
     /// 401: no token, or not the right one.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
-        let problem = Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid token is needed", detail);
-        Self { challenge: true, ..problem }
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid token is needed", detail)
     }
 
     /// 403: the caller is known, and may not do this.
@@ -92,9 +91,14 @@ impl Problem {
 
     /// 503 with `Retry-After`: try again, the service is busy or a dependency is away.
     pub fn unavailable(detail: impl Into<String>, retry_after: Duration) -> Self {
-        let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service is busy or not ready", detail);
-        Self { retry_after: Some(retry_after), ..problem }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service is busy or not ready", detail)
+            .retry_after(retry_after)
+    }
+
+    /// The same problem, with the time after which it is worth trying again.
+    #[must_use]
+    pub fn retry_after(self, after: Duration) -> Self {
+        Self { retry_after: Some(after), ..self }
     }
 
     /// 429 with `Retry-After`: the caller asks more often than it may.
@@ -111,6 +115,11 @@ impl Problem {
             "The request took too long",
             format!("no answer within {} ms", limit.as_millis()),
         )
+    }
+
+    /// True where it has this slug.
+    pub fn is(&self, slug: &str) -> bool {
+        self.slug == slug
     }
 
     /// Status it is answered with.

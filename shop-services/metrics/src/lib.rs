@@ -1,5 +1,6 @@
 //! Names, units and labels of the metrics that every shop service exports, and the families that record them.
 
+pub mod accounts;
 pub mod calls;
 pub mod events;
 pub mod families;
@@ -9,6 +10,7 @@ pub mod payments;
 pub mod proxying;
 pub mod stock;
 
+pub use accounts::Accounts;
 pub use calls::Calls;
 pub use events::Events;
 pub use families::{

@@ -3,6 +3,10 @@
 //! **Source**: OpenTelemetry semantic conventions for HTTP servers and database clients (names with `.` written
 //! as `_`, units as suffixes); the `shop_` names are our own.
 
+mod accounts;
+
+pub use accounts::{ACCOUNTING, PASSWORD_HASH_DURATION, PASSWORD_HASH_INFLIGHT, PASSWORD_HASH_LIMIT, TOKEN_GRANTS};
+
 /// What a metric counts or measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -355,7 +359,7 @@ mod tests {
 
     #[test]
     fn every_name_follows_prometheus_naming() {
-        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ORDERING).chain(PROXYING) {
+        for m in ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(ORDERING).chain(PROXYING).chain(ACCOUNTING) {
             assert!(m.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", m.name);
             assert_eq!(m.kind == Kind::Counter, m.name.ends_with("_total"), "{}", m.name);
             let stem = m.registered_name();
@@ -369,7 +373,7 @@ mod tests {
     #[test]
     fn no_name_is_declared_twice() {
         let others = ORDERING.iter().chain(PROXYING).filter(|m| !PAYING.contains(m));
-        let all = || ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(others.clone());
+        let all = || ALL.iter().chain(EVENTS).chain(STOCK).chain(PAYING).chain(others.clone()).chain(ACCOUNTING);
         let mut names: Vec<_> = all().map(|m| m.name).collect();
         names.sort_unstable();
         names.dedup();

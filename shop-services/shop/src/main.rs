@@ -20,6 +20,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Service {
+    /// Accounts, sessions and the keys that sign customers' tokens.
+    #[command(subcommand)]
+    Accounts(shop_accounts::Command),
     /// Products, variants, categories and search.
     #[command(subcommand)]
     Catalog(shop_catalog::Command),
@@ -55,6 +58,7 @@ enum Service {
 impl Service {
     fn name(&self) -> &'static str {
         match self {
+            Self::Accounts(_) => "accounts",
             Self::Catalog(_) => "catalog",
             Self::Pricing(_) => "pricing",
             Self::Inventory(_) => "inventory",
@@ -68,6 +72,7 @@ impl Service {
 
     fn telemetry(&self) -> &TelemetryConfig {
         match self {
+            Self::Accounts(command) => command.telemetry(),
             Self::Catalog(command) => command.telemetry(),
             Self::Pricing(command) => command.telemetry(),
             Self::Inventory(command) => command.telemetry(),
@@ -81,6 +86,7 @@ impl Service {
 
     async fn run(self, world: World) -> anyhow::Result<()> {
         match self {
+            Self::Accounts(command) => shop_accounts::run(command, world).await.context("accounts"),
             Self::Catalog(command) => shop_catalog::run(command, world).await.context("catalog"),
             Self::Pricing(command) => shop_pricing::run(command, world).await.context("pricing"),
             Self::Inventory(command) => shop_inventory::run(command, world).await.context("inventory"),

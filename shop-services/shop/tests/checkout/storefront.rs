@@ -227,6 +227,7 @@ fn documented(operation: &Value) -> Audience {
 fn every_route_of_every_service_is_open_to_whom_it_documents_and_to_nobody_else() -> anyhow::Result<()> {
     let table = table()?;
     let services = [
+        ("accounts", shop_accounts::routes::openapi()),
         ("catalog", shop_catalog::routes::openapi()),
         ("pricing", shop_pricing::routes::openapi()),
         ("inventory", shop_inventory::routes::openapi()),
