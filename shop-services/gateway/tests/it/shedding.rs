@@ -33,7 +33,7 @@ async fn buyers_are_served_under_three_times_the_load_and_robots_are_turned_away
     let service = Service::with_workers(WORKERS).await;
     service.works_for(WORK);
     let files = Files::new(ROUTES, &[("shop", &[service.address])]);
-    let gateway = files.gateway(&["--queue-timeout=1s", "--queue-limit=64", "--request-timeout=60s"]).await;
+    let gateway = files.gateway(&["--queue-timeout=4s", "--queue-limit=64", "--request-timeout=60s"]).await;
     // One in six buys, half look, a third are robots.
     let classes = ["buys", "looks", "robot", "looks", "robot", "looks"];
     let told: Arc<Mutex<BTreeMap<(&str, u16), usize>>> = Arc::default();
