@@ -3,6 +3,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export CARGO_TERM_PROGRESS_WHEN ?= auto
+# What went wrong is in the errors' own words; forty frames below them would push those out of a log's last lines.
+export RUST_LIB_BACKTRACE ?= 0
 
 .PHONY: help
 help: ## List the targets
@@ -14,8 +16,14 @@ packages: ## Install the Debian packages that the tests need, after listing the 
 
 .PHONY: test
 test: packages tools-test ## Everything that needs no node: unit, property, real apiserver, Prometheus, PostgreSQL
-	@# Most of their time the tests wait for real clocks: four at once, on two cores as well.
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace
+	cargo test --workspace --no-run --tests --test operator
+	@# Most of their time the tests wait for real clocks: four at once, on two cores as well, and the longest suite beside
+	@# all the others.
+	@mkdir -p out
+	@export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4}; outcome=0; \
+	cargo test --workspace --test operator >out/operator.log 2>&1 & operator=$$!; \
+	cargo test --workspace || outcome=$$?; \
+	wait $$operator || outcome=$$?; cat out/operator.log; exit $$outcome
 
 .PHONY: check
 check: ## Format, clippy, licences and sources of what we depend on

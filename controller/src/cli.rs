@@ -14,6 +14,7 @@ pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod forecast;
 pub(crate) mod inspect;
+pub(crate) mod live_recording;
 pub(crate) mod output;
 pub(crate) mod pin;
 pub(crate) mod promo;

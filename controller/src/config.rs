@@ -10,7 +10,7 @@ mod defaults;
 mod prometheus;
 
 pub(crate) use defaults::DefaultsConfig;
-pub(crate) use prometheus::PrometheusConfig;
+pub(crate) use prometheus::{Header, PrometheusConfig};
 
 /// How the operator runs. Behaviour per service lives in its `ShopService`; absent fields there take
 /// the `--default-…` flags.

@@ -144,6 +144,26 @@ impl QuantileForecast {
         self.rows.get(i).map(|row| interpolate(row, level.get()))
     }
 
+    /// Load of row `i` that is expected to find no supply, E[(load − x)⁺], as the mean over supplies x evenly between
+    /// `from` and `to`. Loads are spread evenly between neighbouring [`LEVELS`], none lie below the lowest, and beyond the
+    /// highest they thin out exponentially. `None` past the horizon. **Unit**: the signal's, all. **Range**: ≥ 0, falls as
+    /// supplies grow; `from` < `to`.
+    ///
+    /// **Source**: the loss function of the newsvendor (Arrow, Harris and Marschak 1951).
+    pub fn shortage(&self, i: usize, from: f64, to: f64) -> Option<f64> {
+        let row = self.rows.get(i)?;
+        Some(((beyond(row, from) - beyond(row, to)) / (to - from)).max(0.0))
+    }
+
+    /// Mean load of row `i`, spread as [`Self::shortage`] says; `None` past the horizon.
+    pub fn mean(&self, i: usize) -> Option<f64> {
+        let row = self.rows.get(i)?;
+        let below = LEVELS.windows(2).zip(row.windows(2));
+        let inner: f64 = below.map(|(p, q)| (p[1].get() - p[0].get()) * f64::midpoint(q[0], q[1])).sum();
+        let last = LEVELS.len() - 1;
+        Some(LEVELS[0].get() * row[0] + inner + (1.0 - LEVELS[last].get()) * (row[last] + thinning(row)))
+    }
+
     /// Index of the row whose step contains `t`; `None` outside of the horizon.
     pub fn index_of(&self, t: Timestamp) -> Option<usize> {
         let offset = t.duration_since(self.origin).as_nanos();
@@ -163,6 +183,34 @@ impl QuantileForecast {
             .filter_map(|i| self.value(i, level))
             .reduce(f64::max)
     }
+}
+
+/// Distance over which loads beyond the highest level thin out by e, as between the two highest levels.
+fn thinning(row: &[f64; LEVELS.len()]) -> f64 {
+    let last = LEVELS.len() - 1;
+    (row[last] - row[last - 1]) / libm::log((1.0 - LEVELS[last - 1].get()) / (1.0 - LEVELS[last].get()))
+}
+
+/// The shortage added up over every supply from `x` on: ∫ (y − x) P(load > y) dy over y > x.
+fn beyond(row: &[f64; LEVELS.len()], x: f64) -> f64 {
+    let exceeds = |level: usize| 1.0 - LEVELS[level].get();
+    let (last, thinning) = (LEVELS.len() - 1, thinning(row));
+    let tail = exceeds(last) * thinning;
+    if x >= row[last] {
+        return if thinning > 0.0 { tail * thinning * libm::exp((row[last] - x) / thinning) } else { 0.0 };
+    }
+    let mut sum = tail * (row[last] - x + thinning) + 0.5 * (row[0] - x).max(0.0).powi(2);
+    for level in 0..last {
+        let (from, to) = (row[level], row[level + 1]);
+        let start = from.max(x);
+        if to <= start {
+            continue;
+        }
+        let (width, after) = (to - start, exceeds(level + 1));
+        let before = after + (exceeds(level) - after) * width / (to - from);
+        sum += (start - x) * width * f64::midpoint(before, after) + width * width * (before / 6.0 + after / 3.0);
+    }
+    sum
 }
 
 fn interpolate(row: &[f64; LEVELS.len()], p: f64) -> f64 {
@@ -194,6 +242,45 @@ mod tests {
         assert!((forecast.value(0, Level::new(0.85).unwrap()).unwrap() - 4.0).abs() < 1e-12);
         assert!((forecast.value(0, Level::new(0.999).unwrap()).unwrap() - 6.0).abs() < 1e-12);
         assert_eq!(forecast.value(1, LEVELS[2]), None);
+    }
+
+    /// E[(load − x)⁺] by adding up the very distribution in small steps.
+    fn by_steps(row: &[f64; 8], x: f64) -> f64 {
+        let thinning = (row[7] - row[6]) / 2.5_f64.ln();
+        let exceeds = |y: f64| match row.iter().rposition(|q| *q <= y) {
+            None => 1.0,
+            Some(7) => 0.01 * (-(y - row[7]) / thinning).exp(),
+            Some(i) => {
+                let (a, b) = (LEVELS[i].get(), LEVELS[i + 1].get());
+                1.0 - a - (b - a) * (y - row[i]) / (row[i + 1] - row[i])
+            }
+        };
+        let h = 1e-3;
+        (0..160_000).map(|i| exceeds(x + h * (f64::from(i) + 0.5)) * h).sum()
+    }
+
+    #[test]
+    fn a_shortage_is_what_the_distribution_leaves_above_the_supply() {
+        let row = [80.0, 90.0, 100.0, 104.0, 107.0, 109.0, 111.0, 114.0];
+        let forecast = QuantileForecast::new(Timestamp::UNIX_EPOCH, SignedDuration::from_mins(1), vec![row]).unwrap();
+        for x in [0.0, 60.0, 79.0, 85.0, 99.0, 100.0, 103.0, 108.5, 112.0, 116.0, 125.0] {
+            let told = forecast.shortage(0, x - 1e-3, x + 1e-3).unwrap();
+            assert!((told - by_steps(&row, x)).abs() < 2e-3 * (1.0 + told), "{x}: {told} {}", by_steps(&row, x));
+            let wide = forecast.shortage(0, x, x + 10.0).unwrap();
+            let steps = (0..10).map(|i| by_steps(&row, x + f64::from(i) + 0.5)).sum::<f64>() / 10.0;
+            assert!((wide - steps).abs() < 0.02 * (1.0 + steps), "{x}: {wide} {steps}");
+        }
+        assert!((forecast.mean(0).unwrap() - by_steps(&row, 0.0)).abs() < 0.1);
+        assert_eq!((forecast.shortage(1, 0.0, 1.0), forecast.mean(1)), (None, None));
+    }
+
+    #[test]
+    fn what_is_certain_is_short_of_exactly_what_lacks() {
+        let rows = vec![[7.0; 8], [0.0; 8]];
+        let certain = QuantileForecast::new(Timestamp::UNIX_EPOCH, SignedDuration::from_mins(1), rows).unwrap();
+        assert!((certain.shortage(0, 4.0, 6.0).unwrap() - 2.0).abs() < 1e-9);
+        assert!((certain.mean(0).unwrap() - 7.0).abs() < 1e-9);
+        assert_eq!((certain.shortage(0, 7.0, 9.0), certain.shortage(1, 0.0, 1.0)), (Some(0.0), Some(0.0)));
     }
 
     #[test]

@@ -4,5 +4,4 @@
 demo: packages ## Watch Presale run a real shop service beside its HPA twin (≤ 12 min after the builds)
 	@tests/cluster/tools.sh --all >/dev/null
 	@deploy/images/build.sh
-	@RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target x86_64-unknown-linux-gnu -p presale-demo
 	@"$${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu/release/presale-demo"

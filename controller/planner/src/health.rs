@@ -85,8 +85,10 @@ pub struct PodReading {
 pub struct Suspect {
     /// Its name.
     pub pod: String,
-    /// Since when without a break.
+    /// Since when, lapses apart.
     pub since: Timestamp,
+    /// When it looked sick last.
+    pub seen: Timestamp,
     /// What it shows.
     pub symptom: Symptom,
 }
@@ -127,7 +129,7 @@ pub fn remediate(input: &HealthInput) -> Remediation {
     let verdict = evidence::verdict(input, &suspects);
     let worst = evidence::confirmed(input, &suspects);
     let held_by = match (verdict, worst) {
-        (_, None) => (!suspects.is_empty()).then_some(Hold::Confirming),
+        (_, None) => evidence::showing(input, &suspects).map(|_| Hold::Confirming),
         (Verdict::Unknown, Some(_)) => Some(Hold::Blackout),
         (Verdict::Overloaded, Some(_)) => Some(Hold::Overload),
         (Verdict::Broken, Some(_)) => Some(Hold::Breaker),
@@ -139,7 +141,7 @@ pub fn remediate(input: &HealthInput) -> Remediation {
 }
 
 fn sentence(input: &HealthInput, verdict: Verdict, suspects: &[Suspect], held_by: Option<Hold>) -> String {
-    let Some(suspect) = evidence::confirmed(input, suspects).or(suspects.first()) else {
+    let Some(suspect) = evidence::confirmed(input, suspects).or(evidence::showing(input, suspects)) else {
         return match verdict {
             Verdict::Overloaded => "All pods are slow alike: replicas help, restarts do not.".to_owned(),
             Verdict::Unknown => "Too few pods are measured to tell sick from healthy.".to_owned(),

@@ -17,14 +17,18 @@ use presale_backtest::report::{CSV_HEADER, Curves, Prices, Stated, csv_line, htm
 use presale_backtest::simulate::Scenario;
 use presale_models::Level;
 
+use super::live_recording::LiveRecording;
 use super::output::{columns, write};
 use super::traces::{Recording, duration, level};
+use crate::clock::wall_clock;
 
 /// Arguments of `presale backtest`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     #[command(flatten)]
     recording: Recording,
+    #[command(flatten)]
+    live: LiveRecording,
     /// The plant as TOML (every field of `--print-plant`, all optional)
     #[arg(long, value_name = "FILE")]
     plant: Option<PathBuf>,
@@ -78,15 +82,17 @@ pub(crate) struct Args {
 /// Runs the contest; without a recording on a generated month with promotions.
 ///
 /// # Errors
-/// Where a file cannot be read or written, or the recording is too short.
-#[expect(clippy::unused_async, reason = "every command is run alike")]
+/// Where a file or Prometheus cannot be read, a file cannot be written, or the recording is too short.
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let plant = args.plant()?;
     if args.print_plant {
         write(&toml::to_string_pretty(&plant)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (trace, events) = args.recording.read()?.unwrap_or_else(|| generated::month(args.seed));
+    let (trace, events) = match args.live.read(wall_clock()).await? {
+        Some(trace) => (trace, Vec::new()),
+        None => args.recording.read()?.unwrap_or_else(|| generated::month(args.seed)),
+    };
     let days = args.train.as_secs_f64() / 86_400.0;
     let scenario = Scenario::cut(&trace, events, plant, days, args.seed)
         .with_context(|| format!("{}: too short: at least 24 recorded steps would pass", trace.name))?;

@@ -1,12 +1,13 @@
 //! The command line against a live operator: what people type, with the output and the exit codes that are documented.
 
+use std::fmt::Write;
 use std::process::Output;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::harness::{Operator, Stage, binary, load, signal, until};
+use crate::harness::{Operator, Stage, binary, jiff_now, load, signal, until};
 
 /// Runs `presale` with those arguments in the stage's namespace.
 async fn presale(stage: &Stage, operator: &Operator, arguments: &[&str]) -> Result<Output> {
@@ -143,4 +144,48 @@ async fn a_promotion_is_created_listed_planned_and_cancelled() -> Result<()> {
     let complaint = String::from_utf8(refused.stderr)?;
     ensure!(refused.status.code() == Some(1) && complaint.contains("2027-03-28T03:30:00"), "{complaint}");
     operator.stop().await
+}
+
+/// Three days by the minute, with a daily wave.
+fn three_days(now: i64) -> Result<String> {
+    let mut text = "# TYPE offered_load gauge\n".to_owned();
+    for minute in (1..3 * 1_440).rev() {
+        let at = (now / 60 - minute) * 60;
+        let hour = f64::from(u16::try_from(at.rem_euclid(86_400) / 60)?) / 60.0;
+        let wave = (std::f64::consts::TAU * hour / 24.0).sin();
+        writeln!(text, "offered_load{{instance=\"past\"}} {:.2} {at}", 300.0 + 150.0 * wave)?;
+    }
+    text.push_str("# EOF\n");
+    Ok(text)
+}
+
+#[tokio::test]
+async fn a_backtest_reads_its_recording_from_a_running_prometheus() -> Result<()> {
+    let now = jiff_now().as_second();
+    let load = load(300.0, Some(three_days(now)?)).await?;
+    let (url, out) = (load.prometheus.url(), tempfile::tempdir()?);
+    let json = out.path().join("outcomes.json");
+    let backtest = async |query: &str| {
+        let mut command = Command::new(binary().await?);
+        command.args(["backtest", "--policies", "presale,hpa", "--since", "3d", "--prometheus", &url]);
+        anyhow::Ok(command.args(["--query", query, "--json"]).arg(&json).output().await?)
+    };
+
+    let good = backtest("sum(offered_load{instance=\"past\"})").await?;
+    ensure!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    let outcomes: Value = serde_json::from_slice(&std::fs::read(&json)?)?;
+    let policies: Vec<_> = outcomes.as_array().context("a list")?.iter().map(|o| o["policy"].clone()).collect();
+    ensure!(policies == ["presale", "hpa"], "{outcomes:#}");
+    for outcome in outcomes.as_array().into_iter().flatten() {
+        // A day and a half at ten replicas on average; an oracle needs no less than half of it.
+        let hours = outcome["replica_hours"].as_f64().context("hours")?;
+        ensure!((180.0..900.0).contains(&hours), "{outcome:#}");
+    }
+
+    for (query, said) in [("absent_series", "0 values"), ("sum(", "--query sum("), ("offered_load", "")] {
+        let bad = backtest(query).await?;
+        let complaint = String::from_utf8_lossy(&bad.stderr).into_owned();
+        ensure!(!bad.status.success() && complaint.contains(said), "{query}: {complaint}");
+    }
+    Ok(())
 }

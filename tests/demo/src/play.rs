@@ -56,6 +56,7 @@ pub(crate) async fn play(options: Options, stop: CancellationToken) -> anyhow::R
     }
     let (frames, records, story) = played.context("Ctrl-C")??;
     let seconds = records.seconds();
+    let schedule = schedule.healed(story.healed);
     let verdict = Verdict::of(&schedule, &frames, &seconds, &story);
     view::line(&table::verdict(&verdict));
     page::write(

@@ -71,7 +71,7 @@ pub(crate) struct Schedule {
     pub(crate) promotion_over: i64,
     /// A pod is made sick.
     pub(crate) fault: i64,
-    /// Latest end of what the fault may be blamed for.
+    /// Until then the fault is blamed for what fails: at least 90 s, and as long as the sick pod is not replaced.
     pub(crate) fault_over: i64,
     /// The load ends.
     pub(crate) close: i64,
@@ -112,6 +112,11 @@ impl Schedule {
         } else {
             None
         }
+    }
+
+    /// The same, with a fault that lasts until the sick pod was replaced; the load's fall ends it at the latest.
+    pub(crate) fn healed(self, at: Option<i64>) -> Self {
+        Self { fault_over: self.fault_over.max(at.map_or(0, |at| at + 1)).min(self.fall), ..self }
     }
 
     /// Who comes, live and in the past: the rise stands in every past day, the promotion in none.

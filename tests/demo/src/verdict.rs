@@ -272,6 +272,11 @@ mod tests {
         let apart = Seconds::from([(s.fault + 5, [Some(Second { offered: 9, failed: 1, p99_ms: None }), None])]);
         let both: Seconds = seconds.clone().into_iter().chain(apart).collect();
         assert!(Verdict::of(&s, &frames, &both, &story).passed(), "the fault's own failures are counted apart");
+        let late = Seconds::from([(s.fault_over + 9, [Some(Second { offered: 9, failed: 1, p99_ms: None }), None])]);
+        let late: Seconds = seconds.clone().into_iter().chain(late).collect();
+        assert!(!Verdict::of(&s.healed(story.healed), &frames, &late, &story).passed(), "it was healed long before");
+        let slowly = Story { healed: Some(s.fault_over + 10), ..story.clone() };
+        assert!(Verdict::of(&s.healed(slowly.healed), &frames, &late, &slowly).passed(), "it was not healed yet");
         let unhealed = Story { healed: None, ..story.clone() };
         assert_eq!(broken(&Verdict::of(&s, &frames, &seconds, &unhealed)).len(), 1);
         let mut outside = frames.clone();

@@ -39,7 +39,7 @@ fn treatment(shop: &Value) -> Value {
         rolling_out: false,
         promotions: vec![],
         evictions: vec![],
-        suspects: vec![Suspect { pod: "e".into(), since, symptom: Symptom::Latency }],
+        suspects: vec![Suspect { pod: "e".into(), since, seen: now, symptom: Symptom::Latency }],
     });
     json!([remedy.evict, remedy.held_by])
 }

@@ -3,27 +3,51 @@
 use jiff::Timestamp;
 use presale_models::QuantileForecast;
 
-use crate::facts::Facts;
+use crate::facts::{Facts, replicas};
 
-/// ⌈Q(max load over [now + L, now + L + hold)) / capacity⌉ at the policy's level; `None` outside of the forecast's rows
-/// or where the capacity is unknown.
+/// Share of all requests that may be expected lost, per accepted risk.
+const LOST: f64 = 0.1;
+
+/// Fewest replicas for the maximum load over [now + L, now + L + hold), at the accepted risk r = 1 − level: the quantile at
+/// the level, or fewer where r/10 of the requests at most is expected to be lost, as the mean over where a load may lie
+/// between two whole counts. `None` outside of the forecast's rows or where the capacity is unknown.
 ///
-/// **Source**: newsvendor quantile on the maximum over the lead time.
+/// With hundreds of replicas the quantile decides. With ten, counts are a tenth of the load apart, and most of the time the
+/// count that the median needs has room for what may come above it.
+///
+/// **Source**: newsvendor with whole units, on the maximum over the lead time.
 pub(crate) fn floor(facts: &Facts<'_>, maximum: &QuantileForecast) -> Option<u32> {
     at(facts, maximum, facts.now)
 }
 
 /// The same floor for a decision taken at `t`.
 pub(crate) fn at(facts: &Facts<'_>, maximum: &QuantileForecast, t: Timestamp) -> Option<u32> {
-    let row = maximum.index_of(t)?;
-    facts.replicas_for(maximum.value(row, facts.input.policy.level)?)
+    of_row(facts, maximum, maximum.index_of(t)?, 1.0)
 }
 
-/// Highest floor of the decisions that will be taken in `[from, to]`; `None` unless the rows cover that span.
-pub(crate) fn highest(facts: &Facts<'_>, maximum: &QuantileForecast, from: Timestamp, to: Timestamp) -> Option<u32> {
+/// Highest floor of the decisions that will be taken in `[from, to]`, were the load `times` what is forecast; `None` unless
+/// the rows cover that span.
+pub(crate) fn highest(
+    facts: &Facts<'_>,
+    maximum: &QuantileForecast,
+    (from, to): (Timestamp, Timestamp),
+    times: f64,
+) -> Option<u32> {
     let (first, last) = (maximum.index_of(from)?, maximum.index_of(to)?);
-    (first..=last)
-        .filter_map(|row| maximum.value(row, facts.input.policy.level))
-        .reduce(f64::max)
-        .and_then(|load| facts.replicas_for(load))
+    (first..=last).filter_map(|row| of_row(facts, maximum, row, times)).max()
+}
+
+fn of_row(facts: &Facts<'_>, maximum: &QuantileForecast, row: usize, times: f64) -> Option<u32> {
+    let (level, capacity) = (facts.input.policy.level, facts.capacity? / times);
+    let allowed = (1.0 - level.get()) * LOST * maximum.mean(row)?;
+    let lost = |n: u32| maximum.shortage(row, f64::from(n) * capacity, (f64::from(n) + 1.0) * capacity);
+    let (mut too_few, mut enough) = (None, replicas(maximum.value(row, level)?, capacity));
+    loop {
+        let lowest = too_few.map_or(0, |n: u32| n + 1);
+        if lowest >= enough {
+            return Some(enough);
+        }
+        let middle = lowest + (enough - lowest) / 2;
+        if lost(middle)? <= allowed { enough = middle } else { too_few = Some(middle) }
+    }
 }

@@ -5,8 +5,12 @@ use presale_models::Sample;
 
 use crate::facts::{Facts, count, replicas};
 
-/// Share of a replica's capacity that the net fills.
-pub(crate) const FILL: f64 = 0.95;
+/// Least and most headroom over the load of this moment, as shares of it; the most also where its noise is not known.
+const HEADROOM: (f64, f64) = (0.02, 0.05);
+/// Steps of the recent past without which its noise is not known.
+const FEWEST: usize = 5;
+/// Over which time the noise is measured: a rate is the mean of about a minute, closer readings share most of it.
+const NOISE_OVER: SignedDuration = SignedDuration::from_mins(1);
 /// Over which time a rise is measured.
 const RISE_OVER: SignedDuration = SignedDuration::from_mins(2);
 /// A rise by this ratio within [`RISE_OVER`] is carried on over the lead time.
@@ -22,10 +26,10 @@ const SATURATED_GROWTH: f64 = 1.25;
 /// Saturation asks for at most this multiple of what the load explains: a slow dependency is not cured by replicas.
 const SATURATED_MOST: f64 = 3.0;
 
-/// max(⌈y / (0.95 c)⌉, rise, saturation); `None` where neither a live load with a capacity nor saturation says anything.
+/// max(⌈y (1 + noise) / c⌉, rise, saturation); `None` where neither a live load with a capacity nor saturation says anything.
 pub(crate) fn floor(facts: &Facts<'_>) -> Option<u32> {
     let level = facts.load_at_least.zip(facts.capacity).map(|(load, capacity)| {
-        let now = replicas(load, FILL * capacity);
+        let now = replicas(load, fill(facts) * capacity);
         now.max(replicas(rising_to(facts, load, capacity), capacity))
     });
     match (level, saturation(facts)) {
@@ -34,6 +38,31 @@ pub(crate) fn floor(facts: &Facts<'_>) -> Option<u32> {
             Some(level.max(saturated.min(most)))
         }
         (level, saturated) => level.or(saturated),
+    }
+}
+
+/// Share of a replica's capacity that the net fills: what is left free is one deviation of the load's noise from minute to
+/// minute, from 2 to 5 %. A trend is not noise.
+///
+/// **Source**: the median of second differences, which for white noise is 0.826 deviations (0.6745 · √1.5).
+pub(crate) fn fill(facts: &Facts<'_>) -> f64 {
+    let recent = &facts.input.recent;
+    let stride = usize::try_from(NOISE_OVER.as_nanos() / recent.step().as_nanos().max(1)).unwrap_or(1).max(1);
+    let minutes: Vec<f64> =
+        recent.samples().iter().rev().step_by(stride).map(|s| known(*s).unwrap_or(f64::NAN)).collect();
+    let bends = minutes.windows(3).map(|w| (w[1] - f64::midpoint(w[0], w[2])).abs() / w[1]);
+    let mut bends: Vec<f64> = bends.filter(|b| b.is_finite()).collect();
+    if bends.len() < FEWEST {
+        return 1.0 / (1.0 + HEADROOM.1);
+    }
+    bends.sort_by(f64::total_cmp);
+    1.0 / (1.0 + (bends[bends.len() / 2] / 0.826).clamp(HEADROOM.0, HEADROOM.1))
+}
+
+fn known(sample: Sample) -> Option<f64> {
+    match sample {
+        Sample::Value(v) if v.is_finite() && v >= 0.0 => Some(v),
+        _ => None,
     }
 }
 
@@ -50,10 +79,7 @@ fn rising_to(facts: &Facts<'_>, load: f64, capacity: f64) -> f64 {
 
 /// Load two minutes ago, from the recent series; `None` where it is missing or only a bound.
 fn value_before(facts: &Facts<'_>) -> Option<f64> {
-    match facts.input.recent.at(facts.at(-RISE_OVER)) {
-        Sample::Value(v) if v.is_finite() && v >= 0.0 => Some(v),
-        _ => None,
-    }
+    known(facts.input.recent.at(facts.at(-RISE_OVER)))
 }
 
 /// A quarter more than is ready once latency has been over its limit for two minutes; counts ready pods, so that it does

@@ -25,7 +25,7 @@ pub(crate) fn apply(course: &mut Course, facts: &Facts<'_>) {
         course.to(facts.current, Reason::Promotion);
         return;
     }
-    if let Some(planned) = foreseen(facts) {
+    if let Some(planned) = foreseen(facts, 1.0) {
         course.at_least(planned.min(facts.current), Reason::Forecast);
     }
     if let Some(planned) = promotion::highest(facts.input, facts.now, end(facts)) {
@@ -33,9 +33,10 @@ pub(crate) fn apply(course: &mut Course, facts: &Facts<'_>) {
     }
 }
 
-/// Highest count that a trusted forecast plans within two lead times; `None` if none covers them.
-pub(crate) fn foreseen(facts: &Facts<'_>) -> Option<u32> {
-    forecast::highest(facts, facts.forecast?, facts.now, end(facts))
+/// Highest count that a trusted forecast plans within two lead times, were the load `times` what is forecast; `None` if
+/// none covers them.
+pub(crate) fn foreseen(facts: &Facts<'_>, times: f64) -> Option<u32> {
+    forecast::highest(facts, facts.forecast?, (facts.now, end(facts)), times)
 }
 
 fn end(facts: &Facts<'_>) -> Timestamp {

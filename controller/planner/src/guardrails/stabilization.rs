@@ -31,7 +31,11 @@ pub(crate) fn apply(course: &mut Course, facts: &Facts<'_>, floors: &Floors) {
 /// are the ones that planned for the load between now and then), else ten minutes.
 fn down_window(facts: &Facts<'_>) -> SignedDuration {
     facts.input.policy.down.stabilization.unwrap_or_else(|| {
-        if descent::foreseen(facts).is_some() { facts.lead.clamp(LEAST_WINDOW, BLIND_WINDOW) } else { BLIND_WINDOW }
+        if descent::foreseen(facts, 1.0).is_some() {
+            facts.lead.clamp(LEAST_WINDOW, BLIND_WINDOW)
+        } else {
+            BLIND_WINDOW
+        }
     })
 }
 

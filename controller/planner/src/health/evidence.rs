@@ -28,6 +28,9 @@ const BREAKER: f64 = 0.3;
 /// Share of ready pods that must be measured.
 const MEASURED: f64 = 0.5;
 
+/// A suspect that looks well for no longer than this is one still: single scrapes of a struggling pod fail or come late.
+const LAPSE: SignedDuration = SignedDuration::from_secs(15);
+
 /// What a pod shows that its peers do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Symptom {
@@ -41,25 +44,45 @@ pub enum Symptom {
     NotReady,
 }
 
-/// Every pod that looks sick now, worst first; its time runs on where it looked sick before.
+/// Every pod that looks sick, worst first; its time runs on where it looked sick before. Those that do not look sick just
+/// now come last: a short lapse is no recovery, and a reading that is missing is no evidence of health either.
 pub(super) fn suspects(input: &HealthInput) -> Vec<Suspect> {
     let mut found: Vec<(f64, Suspect)> = input
         .pods
         .iter()
         .filter_map(|pod| {
-            let (symptom, severity) = symptom(input, pod)?;
             let before = input.suspects.iter().find(|s| s.pod == pod.name && s.since <= input.now);
+            let Some((symptom, severity)) = symptom(input, pod) else {
+                return before.filter(|s| lingers(input, pod, s)).map(|s| (0.0, s.clone()));
+            };
             let since = before.map_or(input.now, |s| s.since);
-            Some((severity, Suspect { pod: pod.name.clone(), since, symptom }))
+            Some((severity, Suspect { pod: pod.name.clone(), since, seen: input.now, symptom }))
         })
         .collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.pod.cmp(&b.1.pod)));
     found.into_iter().map(|(_, suspect)| suspect).collect()
 }
 
-/// The worst suspect that has been one for long enough.
+/// Whether a pod that does not look sick just now stays a suspect: for a short lapse, and as long as it takes to confirm
+/// where what made it one is not measured.
+fn lingers(input: &HealthInput, pod: &PodReading, suspect: &Suspect) -> bool {
+    let measured = match suspect.symptom {
+        Symptom::Errors => pod.errors.is_some(),
+        Symptom::Latency => pod.latency.is_some(),
+        Symptom::Restarts | Symptom::NotReady => true,
+    };
+    let most = if measured { LAPSE } else { input.policy.confirm.max(LAPSE) };
+    (SignedDuration::ZERO..=most).contains(&input.now.duration_since(suspect.seen))
+}
+
+/// The worst suspect that looks sick now.
+pub(super) fn showing<'a>(input: &HealthInput, suspects: &'a [Suspect]) -> Option<&'a Suspect> {
+    suspects.iter().find(|s| s.seen == input.now)
+}
+
+/// The worst suspect that has been one for long enough and looks sick now.
 pub(super) fn confirmed<'a>(input: &HealthInput, suspects: &'a [Suspect]) -> Option<&'a Suspect> {
-    suspects.iter().find(|s| input.now.duration_since(s.since) >= input.policy.confirm)
+    suspects.iter().find(|s| s.seen == input.now && input.now.duration_since(s.since) >= input.policy.confirm)
 }
 
 /// Sick, overloaded, broken or healthy; unknown on a blackout.

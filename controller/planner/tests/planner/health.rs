@@ -31,7 +31,7 @@ fn pod(name: &str) -> PodReading {
 fn one_slow() -> HealthInput {
     let mut pods: Vec<_> = ["a", "b", "c", "d", "e"].into_iter().map(pod).collect();
     pods[4].latency = Some(0.8);
-    let since = noon() - SignedDuration::from_mins(2);
+    let (since, seen) = (noon() - SignedDuration::from_mins(2), noon() - SignedDuration::from_secs(5));
     HealthInput {
         now: noon(),
         policy: HealthPolicy::default(),
@@ -42,7 +42,7 @@ fn one_slow() -> HealthInput {
         rolling_out: false,
         promotions: vec![],
         evictions: vec![],
-        suspects: vec![Suspect { pod: "e".into(), since, symptom: Symptom::Latency }],
+        suspects: vec![Suspect { pod: "e".into(), since, seen, symptom: Symptom::Latency }],
     }
 }
 
@@ -64,6 +64,32 @@ fn it_must_be_confirmed_first() {
     assert_eq!(remediate(&input).evict.as_deref(), Some("e"));
 }
 
+/// What comes of a pod that does not look sick for a while and then does again.
+fn after(lapse: i64, change: fn(&mut PodReading)) -> (Option<String>, Option<String>) {
+    let mut input = one_slow();
+    let sick = input.pods[4].clone();
+    change(&mut input.pods[4]);
+    let mut evicted = None;
+    for _ in 0..lapse / 5 {
+        input.now += SignedDuration::from_secs(5);
+        let remedy = remediate(&input);
+        evicted = evicted.or(remedy.evict);
+        input.suspects = remedy.suspects;
+    }
+    input.now += SignedDuration::from_secs(5);
+    input.pods[4] = sick;
+    (evicted, remediate(&input).evict)
+}
+
+#[test]
+fn a_lapse_or_a_missing_reading_does_not_clear_a_suspect_and_evicts_nobody() {
+    let (well, unread) = (|p: &mut PodReading| p.latency = Some(0.08), |p: &mut PodReading| p.latency = None);
+    assert_eq!(after(10, well), (None, Some("e".into())), "a struggling pod has good moments");
+    assert_eq!(after(30, well), (None, None), "it recovered: it must be confirmed anew");
+    assert_eq!(after(50, unread), (None, Some("e".into())), "its scrapes failed");
+    assert_eq!(after(90, unread), (None, None), "nothing was known of it for too long");
+}
+
 #[test]
 fn when_all_are_slow_it_is_overload() {
     let mut input = one_slow();
@@ -78,6 +104,7 @@ fn when_all_are_slow_it_is_overload() {
 #[test]
 fn a_pod_that_is_slow_under_more_load_is_hot_and_not_sick() {
     let mut input = one_slow();
+    input.suspects.clear();
     input.pods[4].load = Some(120.0);
     assert_eq!(remediate(&input).suspects, []);
 }
@@ -98,12 +125,13 @@ fn errors_restarts_and_unreadiness_count_too() {
         p.not_ready_since = Some(noon() - SignedDuration::from_mins(5));
     };
     assert_eq!(of(unready), (true, Some(Symptom::NotReady)));
-    assert_eq!(of(|p| p.latency = None), (false, None));
+    assert_eq!(of(|p| p.latency = None), (false, Some(Symptom::Latency)), "unread, it is neither sick nor well");
 }
 
 #[test]
 fn a_starting_pod_is_not_sick() {
     let mut input = one_slow();
+    input.suspects.clear();
     input.pods[4].created = noon() - SignedDuration::from_secs(20);
     assert_eq!(remediate(&input).suspects, []);
 }
@@ -160,7 +188,12 @@ fn input() -> impl Strategy<Value = HealthInput> {
                 pod.name = format!("pod-{i}");
             }
             let long_ago = noon() - SignedDuration::from_hours(1);
-            let suspect = |p: &PodReading| Suspect { pod: p.name.clone(), since: long_ago, symptom: Symptom::Latency };
+            let suspect = |p: &PodReading| Suspect {
+                pod: p.name.clone(),
+                since: long_ago,
+                seen: noon() - SignedDuration::from_secs(5),
+                symptom: Symptom::Latency,
+            };
             HealthInput {
                 now: noon(),
                 policy: HealthPolicy { evict, ..HealthPolicy::default() },
