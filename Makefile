@@ -23,7 +23,7 @@ test: packages tools-test ## Everything that needs no node: unit, property, real
 	@export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4}; outcome=0; \
 	cargo test --workspace --test operator >out/operator.log 2>&1 & operator=$$!; \
 	cargo test --workspace || outcome=$$?; \
-	wait $$operator || outcome=$$?; cat out/operator.log; exit $$outcome
+	wait $$operator && tail -3 out/operator.log || { outcome=$$?; cat out/operator.log; }; exit $$outcome
 
 .PHONY: check
 check: ## Format, clippy, licences and sources of what we depend on
