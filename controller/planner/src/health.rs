@@ -85,7 +85,7 @@ pub struct PodReading {
 pub struct Suspect {
     /// Its name.
     pub pod: String,
-    /// Since when, lapses apart.
+    /// Since when, without a look at which it was measured and looked well.
     pub since: Timestamp,
     /// When it looked sick last.
     pub seen: Timestamp,

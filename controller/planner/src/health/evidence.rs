@@ -28,9 +28,6 @@ const BREAKER: f64 = 0.3;
 /// Share of ready pods that must be measured.
 const MEASURED: f64 = 0.5;
 
-/// A suspect that looks well for no longer than this is one still: single scrapes of a struggling pod fail or come late.
-const LAPSE: SignedDuration = SignedDuration::from_secs(15);
-
 /// What a pod shows that its peers do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Symptom {
@@ -44,8 +41,8 @@ pub enum Symptom {
     NotReady,
 }
 
-/// Every pod that looks sick, worst first; its time runs on where it looked sick before. Those that do not look sick just
-/// now come last: a short lapse is no recovery, and a reading that is missing is no evidence of health either.
+/// Every pod that looks sick, worst first; its time runs on where it looked sick before. Those that cannot be read just now
+/// come last: a missing reading is no evidence of health either, and a struggling pod's scrapes fail.
 pub(super) fn suspects(input: &HealthInput) -> Vec<Suspect> {
     let mut found: Vec<(f64, Suspect)> = input
         .pods
@@ -63,16 +60,14 @@ pub(super) fn suspects(input: &HealthInput) -> Vec<Suspect> {
     found.into_iter().map(|(_, suspect)| suspect).collect()
 }
 
-/// Whether a pod that does not look sick just now stays a suspect: for a short lapse, and as long as it takes to confirm
-/// where what made it one is not measured.
+/// Whether a pod stays a suspect because what made it one is not measured: for as long as it takes to confirm.
 fn lingers(input: &HealthInput, pod: &PodReading, suspect: &Suspect) -> bool {
     let measured = match suspect.symptom {
         Symptom::Errors => pod.errors.is_some(),
         Symptom::Latency => pod.latency.is_some(),
         Symptom::Restarts | Symptom::NotReady => true,
     };
-    let most = if measured { LAPSE } else { input.policy.confirm.max(LAPSE) };
-    (SignedDuration::ZERO..=most).contains(&input.now.duration_since(suspect.seen))
+    !measured && (SignedDuration::ZERO..=input.policy.confirm).contains(&input.now.duration_since(suspect.seen))
 }
 
 /// The worst suspect that looks sick now.
@@ -82,7 +77,13 @@ pub(super) fn showing<'a>(input: &HealthInput, suspects: &'a [Suspect]) -> Optio
 
 /// The worst suspect that has been one for long enough and looks sick now.
 pub(super) fn confirmed<'a>(input: &HealthInput, suspects: &'a [Suspect]) -> Option<&'a Suspect> {
-    suspects.iter().find(|s| s.seen == input.now && input.now.duration_since(s.since) >= input.policy.confirm)
+    suspects.iter().find(|s| s.seen == input.now && for_long(input, s))
+}
+
+/// Whether a suspect has been one for long enough. Others do not count as unhealthy: near saturation the latency of a few
+/// pods out of many stands out for some seconds, and that must not keep the one that is sick where it is.
+pub(super) fn for_long(input: &HealthInput, suspect: &Suspect) -> bool {
+    input.now.duration_since(suspect.since) >= input.policy.confirm
 }
 
 /// Sick, overloaded, broken or healthy; unknown on a blackout.
@@ -102,9 +103,9 @@ pub(super) fn verdict(input: &HealthInput, suspects: &[Suspect]) -> Verdict {
     if suspects.is_empty() { Verdict::Healthy } else { Verdict::Sick }
 }
 
-/// Pods that look sick, or are unready beyond their time to start.
+/// Pods that have looked sick for long, or are unready beyond their time to start.
 pub(super) fn unhealthy(input: &HealthInput, suspects: &[Suspect]) -> usize {
-    let sick = |pod: &PodReading| suspects.iter().any(|s| s.pod == pod.name);
+    let sick = |pod: &PodReading| suspects.iter().any(|s| s.pod == pod.name && for_long(input, s));
     input.pods.iter().filter(|p| sick(p) || (!p.ready && grown(input, p))).count()
 }
 

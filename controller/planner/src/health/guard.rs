@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{HealthInput, Suspect, evidence};
+use super::{HealthInput, PodReading, Suspect, evidence};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -38,7 +38,8 @@ pub(super) fn hold(input: &HealthInput, suspects: &[Suspect]) -> Option<Hold> {
     // An eviction in the future (the clock was set back) counts: the budget errs on the side of doing less.
     let used = ages().filter(|age| *age < HOUR).count();
     let peak = input.promotions.iter().any(|p| !p.floors.is_empty() && p.from <= input.now && input.now < p.ends);
-    let healthy = input.pods.iter().filter(|p| p.ready && !suspects.iter().any(|s| s.pod == p.name)).count();
+    let sick = |p: &PodReading| suspects.iter().any(|s| s.pod == p.name && evidence::for_long(input, s));
+    let healthy = input.pods.iter().filter(|p| p.ready && !sick(p)).count();
     let all = input.pods.len().max(usize::try_from(input.replicas).unwrap_or(usize::MAX));
     let checks = [
         (!input.policy.evict, Hold::Mode),
