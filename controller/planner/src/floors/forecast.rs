@@ -6,10 +6,10 @@ use presale_models::QuantileForecast;
 use crate::facts::{Facts, replicas};
 
 /// Share of all requests that may be expected lost, per accepted risk.
-const LOST: f64 = 0.1;
+const LOST: f64 = 0.05;
 
 /// Fewest replicas for the maximum load over [now + L, now + L + hold), at the accepted risk r = 1 − level: the quantile at
-/// the level, or fewer where r/10 of the requests at most is expected to be lost, as the mean over where a load may lie
+/// the level, or fewer where r/20 of the requests at most is expected to be lost, as the mean over where a load may lie
 /// between two whole counts. `None` outside of the forecast's rows or where the capacity is unknown.
 ///
 /// With hundreds of replicas the quantile decides. With ten, counts are a tenth of the load apart, and most of the time the
