@@ -29,6 +29,7 @@ pub mod score;
 mod season;
 pub mod series;
 pub mod service_model;
+mod shift;
 mod sorted;
 mod state;
 mod training;

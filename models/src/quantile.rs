@@ -144,15 +144,13 @@ impl QuantileForecast {
         self.rows.get(i).map(|row| interpolate(row, level.get()))
     }
 
-    /// Load of row `i` that is expected to find no supply, E[(load − x)⁺], as the mean over supplies x evenly between
-    /// `from` and `to`. Loads are spread evenly between neighbouring [`LEVELS`], none lie below the lowest, and beyond the
-    /// highest they thin out exponentially. `None` past the horizon. **Unit**: the signal's, all. **Range**: ≥ 0, falls as
-    /// supplies grow; `from` < `to`.
+    /// Load of row `i` that is expected to find no supply, E[(load − supply)⁺]. Loads are spread evenly between neighbouring
+    /// [`LEVELS`], none lie below the lowest, and beyond the highest they thin out exponentially. `None` past the horizon.
+    /// **Unit**: the signal's, both. **Range**: ≥ 0, falls as the supply grows.
     ///
     /// **Source**: the loss function of the newsvendor (Arrow, Harris and Marschak 1951).
-    pub fn shortage(&self, i: usize, from: f64, to: f64) -> Option<f64> {
-        let row = self.rows.get(i)?;
-        Some(((beyond(row, from) - beyond(row, to)) / (to - from)).max(0.0))
+    pub fn shortage(&self, i: usize, supply: f64) -> Option<f64> {
+        self.rows.get(i).map(|row| beyond(row, supply))
     }
 
     /// Mean load of row `i`, spread as [`Self::shortage`] says; `None` past the horizon.
@@ -191,15 +189,15 @@ fn thinning(row: &[f64; LEVELS.len()]) -> f64 {
     (row[last] - row[last - 1]) / libm::log((1.0 - LEVELS[last - 1].get()) / (1.0 - LEVELS[last].get()))
 }
 
-/// The shortage added up over every supply from `x` on: ∫ (y − x) P(load > y) dy over y > x.
+/// ∫ P(load > y) dy over y > x.
 fn beyond(row: &[f64; LEVELS.len()], x: f64) -> f64 {
     let exceeds = |level: usize| 1.0 - LEVELS[level].get();
     let (last, thinning) = (LEVELS.len() - 1, thinning(row));
-    let tail = exceeds(last) * thinning;
     if x >= row[last] {
-        return if thinning > 0.0 { tail * thinning * libm::exp((row[last] - x) / thinning) } else { 0.0 };
+        let far = if thinning > 0.0 { libm::exp((row[last] - x) / thinning) } else { 0.0 };
+        return exceeds(last) * thinning * far;
     }
-    let mut sum = tail * (row[last] - x + thinning) + 0.5 * (row[0] - x).max(0.0).powi(2);
+    let mut sum = exceeds(last) * thinning + (row[0] - x).max(0.0);
     for level in 0..last {
         let (from, to) = (row[level], row[level + 1]);
         let start = from.max(x);
@@ -208,7 +206,7 @@ fn beyond(row: &[f64; LEVELS.len()], x: f64) -> f64 {
         }
         let (width, after) = (to - start, exceeds(level + 1));
         let before = after + (exceeds(level) - after) * width / (to - from);
-        sum += (start - x) * width * f64::midpoint(before, after) + width * width * (before / 6.0 + after / 3.0);
+        sum += width * f64::midpoint(before, after);
     }
     sum
 }
@@ -264,23 +262,20 @@ mod tests {
         let row = [80.0, 90.0, 100.0, 104.0, 107.0, 109.0, 111.0, 114.0];
         let forecast = QuantileForecast::new(Timestamp::UNIX_EPOCH, SignedDuration::from_mins(1), vec![row]).unwrap();
         for x in [0.0, 60.0, 79.0, 85.0, 99.0, 100.0, 103.0, 108.5, 112.0, 116.0, 125.0] {
-            let told = forecast.shortage(0, x - 1e-3, x + 1e-3).unwrap();
+            let told = forecast.shortage(0, x).unwrap();
             assert!((told - by_steps(&row, x)).abs() < 2e-3 * (1.0 + told), "{x}: {told} {}", by_steps(&row, x));
-            let wide = forecast.shortage(0, x, x + 10.0).unwrap();
-            let steps = (0..10).map(|i| by_steps(&row, x + f64::from(i) + 0.5)).sum::<f64>() / 10.0;
-            assert!((wide - steps).abs() < 0.02 * (1.0 + steps), "{x}: {wide} {steps}");
         }
         assert!((forecast.mean(0).unwrap() - by_steps(&row, 0.0)).abs() < 0.1);
-        assert_eq!((forecast.shortage(1, 0.0, 1.0), forecast.mean(1)), (None, None));
+        assert_eq!((forecast.shortage(1, 0.0), forecast.mean(1)), (None, None));
     }
 
     #[test]
     fn what_is_certain_is_short_of_exactly_what_lacks() {
         let rows = vec![[7.0; 8], [0.0; 8]];
         let certain = QuantileForecast::new(Timestamp::UNIX_EPOCH, SignedDuration::from_mins(1), rows).unwrap();
-        assert!((certain.shortage(0, 4.0, 6.0).unwrap() - 2.0).abs() < 1e-9);
+        assert!((certain.shortage(0, 5.0).unwrap() - 2.0).abs() < 1e-9);
         assert!((certain.mean(0).unwrap() - 7.0).abs() < 1e-9);
-        assert_eq!((certain.shortage(0, 7.0, 9.0), certain.shortage(1, 0.0, 1.0)), (Some(0.0), Some(0.0)));
+        assert_eq!((certain.shortage(0, 8.0), certain.shortage(1, 0.0)), (Some(0.0), Some(0.0)));
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl ServiceModel {
         let mut past = Past::new(grid, reach, &masked, &zone, config.country.as_deref());
         past.without = expert;
         let (coarse, trials) = past.fit();
-        let minutes = Grid::scaled(recent, MOST_FINE, scale);
+        let minutes = past.leveled(Grid::scaled(recent, MOST_FINE, scale));
         let steps = |d: SignedDuration| usize::try_from(d.as_secs() / minutes.step).unwrap_or(1);
         let fine = (minutes.observed() >= LEAST_FINE && minutes.step < past.grid.step).then(|| {
             let lead = steps(config.lead_time);

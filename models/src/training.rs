@@ -12,6 +12,7 @@ use crate::ladder::Ladder;
 use crate::outlier;
 use crate::outlook::Outlook;
 use crate::season::{Guide, Profile, Season};
+use crate::shift;
 use crate::state::states;
 
 /// Rungs of the coarse ladder: dense where the forecast changes fast.
@@ -31,6 +32,7 @@ pub(crate) struct Past {
     guide: Guide,
     calendar: Calendar,
     usable: Vec<bool>,
+    shifted: Vec<f64>,
     reach: usize,
     here: Vec<Profile>,
     /// An expert that gets no weight, to measure what it is worth.
@@ -38,21 +40,35 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    /// Finds seasons, outliers and profiles; `masked` steps never enter the profile.
-    pub(crate) fn new(grid: Grid, reach: usize, masked: &[bool], zone: &TimeZone, country: Option<&str>) -> Self {
+    /// Finds seasons, outliers, level shifts and profiles; `masked` steps never enter the profile.
+    pub(crate) fn new(mut grid: Grid, reach: usize, masked: &[bool], zone: &TimeZone, country: Option<&str>) -> Self {
         let season = Season::of(grid.step, grid.observed());
         let horizon = 2 * reach + 2;
         let year = |second: i64| jiff::Timestamp::from_second(second).unwrap_or_default().to_zoned(zone.clone()).year();
         let holidays = Holidays::of(country, year(grid.start)..=year(grid.second_of(grid.len() + horizon)));
         let calendar = Calendar::new(grid.start, grid.step, grid.len() + horizon, zone, &holidays);
         let usable = outlier::usable(&grid, season, masked);
+        let shifted = shift::to_present(&grid, season, &usable);
+        for (z, by) in grid.z.iter_mut().zip(&shifted) {
+            *z = (*z + by).clamp(0.0, f64::INFINITY);
+        }
         let mut guide = Guide::new(&grid, season, &usable);
         guide.choose_blend(&grid, &calendar);
         let profiles = |guide: &Guide| (0..grid.len()).map(|i| guide.profile(i, 1, &calendar)).collect::<Vec<_>>();
         let here = profiles(&guide);
         guide.learn_spread(&grid, &here);
         let here = profiles(&guide);
-        Self { grid, season, guide, calendar, usable, reach, here, without: None }
+        Self { grid, season, guide, calendar, usable, shifted, reach, here, without: None }
+    }
+
+    /// Another grid of the same load, on the level of the present as this one is.
+    pub(crate) fn leveled(&self, mut other: Grid) -> Grid {
+        for i in 0..other.len() {
+            let at = usize::try_from(self.grid.index_of(other.second_of(i))).ok();
+            let by = at.and_then(|at| self.shifted.get(at)).copied().unwrap_or(0.0);
+            other.z[i] = (other.z[i] + by).clamp(0.0, f64::INFINITY);
+        }
+        other
     }
 
     /// Distances from the usual of the steps inside `[from, to)`, seconds since the epoch.

@@ -31,7 +31,7 @@ pub(crate) const MAXIMUM: u32 = 10;
 /// CPU request and limit of each pod.
 pub(crate) const CPU: &str = "40m";
 /// Requests per second that a replica is declared to serve; learning starts there.
-pub(crate) const PER_REPLICA: u32 = 25;
+pub(crate) const PER_REPLICA: u32 = 20;
 /// Objective of a second: its 99th percentile, timed from the intended start.
 pub(crate) const SLO: std::time::Duration = std::time::Duration::from_millis(400);
 /// Stabilization of both on the way down; five minutes would be usual.
