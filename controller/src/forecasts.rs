@@ -113,6 +113,7 @@ impl Forecasts {
                     maximum: forecast,
                     trusted: trained.stored.model.trusted(),
                     data_until: trained.stored.model.data_until(),
+                    bursty: trained.stored.model.bursty(),
                 },
                 None => unavailable(trained.failed.unwrap_or("request")),
             },

@@ -6,6 +6,7 @@
 //! Time is data here: every function that depends on it takes a [`jiff::Timestamp`].
 
 pub mod artifact;
+mod burst;
 mod calendar;
 pub mod calibration;
 pub mod capacity;

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{self, ArtifactError};
+use crate::burst;
 use crate::event::{self, Effects};
 use crate::grid::{Grid, exp, log};
 use crate::ladder::Ladder;
@@ -67,6 +68,7 @@ pub struct ServiceModel {
     within: Within,
     effects: Effects,
     live: Live,
+    bursty: bool,
 }
 
 impl ServiceModel {
@@ -113,8 +115,10 @@ impl ServiceModel {
             let lead = steps(config.lead_time);
             let mut rungs = vec![lead + 1, 2 * lead + 1, 3 * lead + 1, (6 * lead + 1).max(30)];
             rungs.dedup();
-            past.fit_fine(&minutes, &rungs, steps(config.hold).max(1)).0
+            past.fit_fine(&minutes, &rungs, steps(config.hold).max(1))
         });
+        let (fine, ahead) = fine.unzip();
+        let bursty = ahead.is_some_and(|trials| burst::bursty(trials.iter()));
         let mut live = Live::new(&coarse, scale);
         for trial in trials {
             let image = |row: [f64; LEVELS.len()]| row.map(|z| exp(z, scale));
@@ -125,7 +129,7 @@ impl ServiceModel {
             outlook = outlook.minutely(fine.end, past.within_steps(&minutes).into_iter());
         }
         let effects = Effects::learn(&past, events);
-        Ok(Self { config: config.clone(), scale, coarse, fine, outlook, within, effects, live })
+        Ok(Self { config: config.clone(), scale, coarse, fine, outlook, within, effects, live, bursty })
     }
 
     /// Takes in one live minute that starts at `at`. [`Sample::Missing`] and [`Sample::Censored`] freeze everything that is
@@ -182,6 +186,12 @@ impl ServiceModel {
     /// Whether the forecast has earned the right to act and not lost it since.
     pub fn trusted(&self) -> bool {
         self.live.trust.trusted()
+    }
+
+    /// Whether the load bursts within a lead time as no forecast foresees: for more than a hundredth of the last two days it was
+    /// half as much again as had been forecast one to six lead times before. Told at the training; `false` without minutes.
+    pub fn bursty(&self) -> bool {
+        self.bursty
     }
 
     /// End of the newest data that it has seen.

@@ -101,7 +101,12 @@ fn input(
         load: Reading::Fresh { value: load, at: now },
         recent: recent.clone(),
         saturation: Saturation { latency: Reading::Empty, latency_limit: None, over_since: None },
-        forecast: ForecastInput::Available { maximum, trusted: model.trusted(), data_until: model.data_until() },
+        forecast: ForecastInput::Available {
+            maximum,
+            trusted: model.trusted(),
+            data_until: model.data_until(),
+            bursty: model.bursty(),
+        },
         capacity_p10: Some(CAPACITY),
         capacity_p50: Some(CAPACITY),
         lead_time: SignedDuration::from_mins(3),

@@ -158,6 +158,7 @@ impl Presale {
                 maximum: maximum.clone(),
                 trusted: model.trusted(),
                 data_until: model.data_until(),
+                bursty: model.bursty(),
             },
             _ => ForecastInput::Unavailable { reason: "not_enough_history".into() },
         };

@@ -80,6 +80,11 @@ fn trusted(forecast: &ForecastInput, trust: Trust) -> Said {
         ForecastInput::Available { .. } if trust == Trust::Never => {
             said(ConditionStatus::False, "NeverTrusted", "forecast.trust is Never")
         }
+        ForecastInput::Available { bursty: true, .. } => said(
+            ConditionStatus::False,
+            "Bursty",
+            "the load bursts faster than pods start and nothing announces it: live load and its stabilization window act alone",
+        ),
         ForecastInput::Available { .. } => {
             said(ConditionStatus::False, "ScoresFail", "its scores on the past do not pass yet; live load acts alone")
         }
@@ -188,6 +193,17 @@ mod tests {
         assert_eq!(metrics(&Reading::Empty).1, "SignalEmpty");
         assert_eq!(metrics(&Reading::NotANumber).1, "SignalNaN");
         assert_eq!(metrics(&Reading::Stale { value: 1.0, at }).0, ConditionStatus::False);
+    }
+
+    #[test]
+    fn bursts_that_no_forecast_foresees_are_said_where_trust_is_not_earned() {
+        let (origin, step) = (Timestamp::UNIX_EPOCH, jiff::SignedDuration::from_mins(1));
+        let reason = |trusted, bursty| {
+            let maximum = presale_models::QuantileForecast::new(origin, step, vec![[1.0; 8]]).expect("a forecast");
+            super::trusted(&ForecastInput::Available { maximum, trusted, data_until: origin, bursty }, Trust::Earned).1
+        };
+        assert_eq!((reason(false, true).as_str(), reason(false, false).as_str()), ("Bursty", "ScoresFail"));
+        assert_eq!(reason(true, true), "ScoresPass");
     }
 
     #[test]

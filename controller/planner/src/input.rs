@@ -79,6 +79,9 @@ pub enum ForecastInput {
         trusted: bool,
         /// End of the data behind it.
         data_until: Timestamp,
+        /// Whether the load bursts within a lead time as no forecast foresees.
+        #[serde(default)]
+        bursty: bool,
     },
     /// There is none, and why (a stable word: `not_enough_history`, `fit`, `artifact_corrupt`, `disabled`).
     Unavailable {

@@ -68,7 +68,7 @@ fn forecast(trusted: bool) -> ForecastInput {
         _ => 400.0,
     });
     let maximum = QuantileForecast::new(now(), MINUTE, vec![row; 90]).expect("rows that do not cross");
-    ForecastInput::Available { maximum, trusted, data_until: now() }
+    ForecastInput::Available { maximum, trusted, data_until: now(), bursty: false }
 }
 
 /// Everything at once: a live load, a forecast, a wish beyond the upper bound.

@@ -87,7 +87,7 @@ pub(crate) fn forecast() -> impl Strategy<Value = ForecastInput> {
         4 => known.prop_map(|(rows, origin, data_until, step, trusted)| {
             let rows = rows.into_iter().map(|v| [v; LEVELS.len()]).collect();
             let maximum = QuantileForecast::new(origin, SignedDuration::from_secs(step), rows).unwrap();
-            ForecastInput::Available { maximum, trusted, data_until }
+            ForecastInput::Available { maximum, trusted, data_until, bursty: false }
         }),
     ]
 }

@@ -152,7 +152,7 @@ impl Script {
             [peak * margin; LEVELS.len()]
         });
         let maximum = QuantileForecast::new(now, MINUTE, rows.collect()).unwrap();
-        ForecastInput::Available { maximum, trusted: true, data_until: now }
+        ForecastInput::Available { maximum, trusted: true, data_until: now, bursty: false }
     }
 
     fn input(&self, now: Timestamp, replicas: ReplicaCounts, memory: &Memory) -> PlanInput {
