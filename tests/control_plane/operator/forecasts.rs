@@ -16,15 +16,15 @@ const GRID: i64 = 300;
 const REST: f64 = 60.0;
 const MORE: f64 = 540.0;
 /// From the rise's start to its height, in seconds.
-const RAMP: u32 = 300;
+const RAMP: u32 = 1_800;
 /// Declared lead time in seconds.
-const LEAD: i64 = 60;
+const LEAD: i64 = 120;
 /// When two replicas of 60 req/s are no longer enough, in seconds after the rise's start.
-const NEEDED: i64 = 33;
+const NEEDED: i64 = 200;
 /// How long before the rise the model must be there for the rise to prove anything, in seconds.
 const AHEAD: i64 = LEAD + 60;
 
-/// Twenty-eight days by the minute: 60 req/s, from the rise on up to 600 within five minutes, and down again after two
+/// Twenty-eight days by the minute: 60 req/s, from the rise on up to 600 within half an hour, and down again after two
 /// hours, all with a little noise.
 fn past(now: i64, rise: i64) -> Result<String> {
     let mut text = "# TYPE offered_load gauge\n".to_owned();

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
-use serde_json::json;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
 use test_kit::AuditOracle;
 
 use crate::harness::{Stage, jiff_now, load, signal, until, within};
@@ -73,6 +74,16 @@ async fn heals_what_is_ours_and_leaves_replicas_to_the_scaler() -> Result<()> {
     operator.stop().await
 }
 
+/// Whether the load signal of any service went or came back since then.
+fn flickered(shops: &Value, since: Timestamp) -> bool {
+    let conditions = shops.as_array().into_iter().flatten().filter_map(|shop| shop["status"]["conditions"].as_array());
+    conditions.flatten().filter(|condition| condition["type"] == "MetricsAvailable").any(|condition| {
+        let at = condition["lastTransitionTime"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        // Transitions are told to the second.
+        at.is_some_and(|at| at.as_second() >= since.as_second())
+    })
+}
+
 #[tokio::test]
 async fn fifty_services_at_rest_cost_no_write_and_little_memory() -> Result<()> {
     let stage = Stage::new().await?;
@@ -94,11 +105,18 @@ async fn fifty_services_at_rest_cost_no_write_and_little_memory() -> Result<()> 
         .await?;
     }
     let rest = Duration::from_secs(30);
-    stage.at_rest(rest).await?;
-    let from = jiff_now();
-    tokio::time::sleep(rest).await;
-    let written = stage.written()?.between(from, jiff_now());
-    ensure!(written.is_empty(), "at rest it wrote {written:#?}");
+    for window in 1.. {
+        stage.at_rest(rest).await?;
+        let from = jiff_now();
+        tokio::time::sleep(rest).await;
+        let written = stage.written()?.between(from, jiff_now());
+        if written.is_empty() {
+            break;
+        }
+        // A starved machine does not scrape in time, and a signal that goes stale and comes back is no rest.
+        let shops = serde_json::to_value(stage.shops().list(&ListParams::default()).await?.items)?;
+        ensure!(window < 5 && flickered(&shops, from), "at rest it wrote {written:#?}, {:#}", shops[0]["status"]);
+    }
     let resident = operator.resident()?;
     println!("{resident:.1} MiB resident with fifty services");
     ensure!(resident <= 60.0, "{resident:.1} MiB resident");

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod alone;
 mod balancing;
 mod encrypting;
 mod following;
@@ -12,4 +13,3 @@ mod knowing;
 mod limiting;
 mod running;
 mod service;
-mod shedding;
