@@ -189,7 +189,7 @@ impl ServiceModel {
     }
 
     /// Whether the load bursts within a lead time as no forecast foresees: for more than a hundredth of the last two days it was
-    /// half as much again as had been forecast one to six lead times before. Told at the training; `false` without minutes.
+    /// half as much again as had been forecast one lead time before. Told at the training; `false` without minutes.
     pub fn bursty(&self) -> bool {
         self.bursty
     }

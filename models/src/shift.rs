@@ -44,15 +44,14 @@ pub(crate) fn to_present(grid: &Grid, season: Season, usable: &[bool]) -> Vec<f6
                     (if known.is_finite() { known } else { z[i] - z[i - season.short] }) / by >= 0.5
                 };
                 let mut at = from + moves.iter().position(|d| d / by >= 0.5).unwrap_or(0);
-                // It may have begun before the week was full that tells it from a weekend.
-                while at > season.short && begun(at - 1) {
+                // It may have begun before the week was full that tells it from a weekend, a cycle before at most: farther
+                // back the comparison is with what has moved already.
+                let earliest = from.saturating_sub(season.short).max(season.short);
+                while at > earliest && begun(at - 1) {
                     at -= 1;
                 }
-                for i in 0..at {
-                    lift[i] += by;
-                    z[i] += by;
-                }
-                from = at + window;
+                lift[..at].iter_mut().chain(&mut z[..at]).for_each(|step| *step += by);
+                from = (at + window).max(from + stride);
             }
             None => from += stride,
         }
@@ -136,6 +135,12 @@ mod tests {
         let lift = lifts(&grid(21, |i| if shifted.contains(&i) { 2.0 } else { 1.0 }));
         assert!(lift[..14 * DAY].iter().all(|l| l.abs() < 0.1), "{:?}", lift[0]);
         assert!(lift[15 * DAY + 8..17 * DAY - 8].iter().all(|l| (-0.8..-0.5).contains(l)));
+    }
+
+    #[test]
+    fn a_load_that_doubles_every_day_is_looked_through_to_its_end() {
+        let lift = lifts(&grid(28, |i| libm::exp2((i / DAY) as f64)));
+        assert!(lift.iter().all(|l| l.is_finite()));
     }
 
     #[test]

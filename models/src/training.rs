@@ -143,7 +143,8 @@ impl Past {
         Outlook::new(self.grid.second_of(first), width, smooth).detailed(self.grid.step, steps)
     }
 
-    /// Fits the minutes: direct horizons `rungs` (in steps of `fine`) for the maximum over `window` steps.
+    /// Fits the minutes: direct horizons `rungs` (in steps of `fine`) for the maximum over `window` steps; the trials are the
+    /// first rung's, in time order.
     pub(crate) fn fit_fine(&self, fine: &Grid, rungs: &[usize], window: usize) -> (Ladder, Vec<Trial>) {
         let reach = rungs.iter().copied().max().unwrap_or(1) + window;
         let outlook = self.past_outlook(fine);
@@ -167,13 +168,9 @@ impl Past {
             usable: &usable,
             without: self.without,
         };
-        let (mut heads, mut trials) = (Vec::new(), Vec::new());
-        for rung in rungs {
-            let (head, mut tried) = Head::fit(&lesson, *rung, window);
-            heads.push(head);
-            trials.append(&mut tried);
-        }
-        trials.sort_by_key(|t| t.at);
+        let (heads, mut trials): (Vec<Head>, Vec<Vec<Trial>>) =
+            rungs.iter().map(|rung| Head::fit(&lesson, *rung, window)).unzip();
+        let trials = if trials.is_empty() { Vec::new() } else { trials.swap_remove(0) };
         let mut ladder = Ladder {
             step: fine.step,
             end: fine.second_of(fine.len()),
