@@ -56,14 +56,7 @@ fn times(text: &str) -> Option<(u64, u64)> {
 ///
 /// The kubelet writes a pod's quota only when the pod changes, so the cut holds until the pod is gone.
 pub(crate) fn cut_quota(uid: &str, per_mille: u64) -> anyhow::Result<PathBuf> {
-    let (folder, file) = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
-        (Path::new("/sys/fs/cgroup"), "cpu.max")
-    } else {
-        (Path::new("/sys/fs/cgroup/cpu"), "cpu.cfs_quota_us")
-    };
-    let names = [format!("pod{uid}"), format!("pod{}", uid.replace('-', "_"))];
-    let pod =
-        find(folder, &names, 4).with_context(|| format!("no control group of pod {uid} below {}", folder.display()))?;
+    let (pod, file) = if unified() { (group("", uid)?, "cpu.max") } else { (group("cpu", uid)?, "cpu.cfs_quota_us") };
     let path = pod.join(file);
     let held = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     let mut words = held.split_whitespace();
@@ -77,6 +70,38 @@ pub(crate) fn cut_quota(uid: &str, per_mille: u64) -> anyhow::Result<PathBuf> {
     }
     write_quota(&path, cut)?;
     Ok(path)
+}
+
+/// CPU time that a pod has taken so far. **Unit**: seconds.
+pub(crate) fn cpu_seconds(uid: &str) -> anyhow::Result<f64> {
+    let (path, per_second) = if unified() {
+        (group("", uid)?.join("cpu.stat"), 1e6)
+    } else {
+        (group("cpuacct", uid)?.join("cpuacct.usage"), 1e9)
+    };
+    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let taken = used(&text).with_context(|| format!("no CPU time in {}", path.display()))?;
+    Ok(taken / per_second)
+}
+
+/// The number of `cpuacct.usage`, or that after `usage_usec` in `cpu.stat`.
+fn used(text: &str) -> Option<f64> {
+    let mut words = text.split_whitespace();
+    match words.next()? {
+        "usage_usec" => words.next()?.parse().ok(),
+        first => first.parse().ok(),
+    }
+}
+
+fn unified() -> bool {
+    Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+}
+
+/// The control group of a pod under a controller; the controller has no name where all share one tree.
+fn group(controller: &str, uid: &str) -> anyhow::Result<PathBuf> {
+    let folder = Path::new("/sys/fs/cgroup").join(controller);
+    let names = [format!("pod{uid}"), format!("pod{}", uid.replace('-', "_"))];
+    find(&folder, &names, 4).with_context(|| format!("no control group of pod {uid} below {}", folder.display()))
 }
 
 fn write_quota(path: &Path, quota: u64) -> anyhow::Result<()> {
@@ -116,6 +141,13 @@ mod tests {
         let text = "cpu  10 0 20 60 10 0 0 0 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\n";
         assert_eq!(times(text), Some((70, 100)));
         assert_eq!(times("nothing"), None);
+    }
+
+    #[test]
+    fn cpu_time_is_read_as_either_kernel_writes_it() {
+        assert_eq!(used("123456789\n"), Some(123_456_789.0));
+        assert_eq!(used("usage_usec 250000\nuser_usec 200000\n"), Some(250_000.0));
+        assert_eq!(used(""), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod play;
 mod records;
 mod scenario;
 mod setup;
+mod size;
 mod table;
 mod verdict;
 mod view;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::chart::{Chart, Line};
 use crate::records::Seconds;
 use crate::scenario::{self, SIDES, Schedule};
+use crate::size::Size;
 use crate::table;
 use crate::verdict::{Story, Verdict};
 use crate::watch::Frame;
@@ -18,6 +19,8 @@ use crate::watch::Frame;
 pub(crate) struct Material<'a> {
     /// When what happened.
     pub(crate) schedule: &'a Schedule,
+    /// What a pod can do here.
+    pub(crate) size: Size,
     /// The cluster, second by second.
     pub(crate) frames: &'a [Frame],
     /// The load, second by second.
@@ -84,7 +87,7 @@ fn html(material: &Material<'_>) -> String {
     let _ = writeln!(
         html,
         "<h2>How it was played</h2><pre>{}</pre></html>",
-        escaped(&table::announcement(material.schedule))
+        escaped(&table::announcement(material.schedule, material.size))
     );
     html
 }

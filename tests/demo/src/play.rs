@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use loadgen::progress::Progress;
 use loadgen::run::{Plan, RunError, Surroundings, Verdict as LoadVerdict, run};
-use loadgen::session::Assortment;
+use loadgen::session::{Assortment, Visitors};
 use loadgen::target::Target;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::records::Records;
 use crate::scenario::{self, NAMESPACE, NODE_PORTS, SERVICE, SIDES, Schedule, UPLIFT};
-use crate::setup::{self, Stage};
+use crate::setup::{self, Floor, KUBECONFIG, Stage};
+use crate::size::Size;
 use crate::verdict::{Story, Verdict};
 use crate::view::View;
 use crate::watch::{Frame, Watch};
@@ -40,40 +41,65 @@ pub(crate) struct Options {
 /// # Errors
 /// Where a part cannot be started, an act cannot be played, or Ctrl-C ended it; what was built is cleared away first.
 pub(crate) async fn play(options: Options, stop: CancellationToken) -> anyhow::Result<Verdict> {
-    let schedule = Schedule::from(now().as_second());
-    view::line(&table::announcement(&schedule));
-    let built = stop.run_until_cancelled(Stage::build(&schedule, options.seed, &|text| view::line(&text))).await;
-    let stage = built.context("Ctrl-C")??;
-    let played = stop.run_until_cancelled(Box::pin(acts(&options, &schedule, &stage))).await;
+    let ground_stays = setup::ground_is_up();
+    let played = stop.run_until_cancelled(Box::pin(from_floor_to_end(&options))).await;
     if options.keep {
-        view::line(&format!(
-            "left running: kubectl --kubeconfig {} -n {NAMESPACE} get shop,promo,pods",
-            stage.node.kubeconfig().display()
-        ));
+        view::line(&format!("left running: kubectl --kubeconfig {KUBECONFIG} -n {NAMESPACE} get shop,promo,pods"));
     } else {
         view::line("clearing away");
-        stage.clear().await?;
+        setup::clear_away(ground_stays).await?;
     }
-    let (frames, records, story) = played.context("Ctrl-C")??;
+    let Played { schedule, size, frames, records, story } = played.context("Ctrl-C")??;
     let seconds = records.seconds();
     let schedule = schedule.healed(story.healed);
-    let verdict = Verdict::of(&schedule, &frames, &seconds, &story);
+    let verdict = Verdict::of(&schedule, size, &frames, &seconds, &story);
     view::line(&table::verdict(&verdict));
-    page::write(
-        &options.out,
-        &page::Material { schedule: &schedule, frames: &frames, seconds: &seconds, story: &story, verdict: &verdict },
-    )?;
+    let material = page::Material {
+        schedule: &schedule,
+        size,
+        frames: &frames,
+        seconds: &seconds,
+        story: &story,
+        verdict: &verdict,
+    };
+    page::write(&options.out, &material)?;
     view::line(&format!("with charts: {}", options.out.join("verdict.html").display()));
     Ok(verdict)
 }
 
-async fn acts(options: &Options, schedule: &Schedule, stage: &Stage) -> anyhow::Result<(Vec<Frame>, Records, Story)> {
+/// What was played and what came of it.
+struct Played {
+    schedule: Schedule,
+    size: Size,
+    frames: Vec<Frame>,
+    records: Records,
+    story: Story,
+}
+
+async fn from_floor_to_end(options: &Options) -> anyhow::Result<Played> {
+    let say = |text: String| view::line(&text);
+    let floor = Floor::lay(&say).await?;
+    let size = floor.measure(options.seed, &say).await?;
+    let schedule = Schedule::from(now().as_second());
+    view::line(&table::announcement(&schedule, size));
+    let visitors = schedule.visitors(size, options.seed)?;
+    let stage = Stage::build(floor, visitors.clone(), schedule.open, size, &say).await?;
+    let (frames, records, story) = acts(options, &schedule, visitors, &stage).await?;
+    Ok(Played { schedule, size, frames, records, story })
+}
+
+async fn acts(
+    options: &Options,
+    schedule: &Schedule,
+    visitors: Visitors,
+    stage: &Stage,
+) -> anyhow::Result<(Vec<Frame>, Records, Story)> {
     let late = now().as_second() - schedule.open;
     if late > 20 {
-        bail!("the stage took {late} s longer than planned on this machine: run it again, what was built is kept");
+        bail!("the stage took {late} s longer than planned on this machine: run it again when it is less busy");
     }
     let records = Records::default();
-    let load = Load::start(options.seed, schedule, &records)?;
+    let load = Load::start(visitors, schedule, &records)?;
     let mut watch = Watch::new(stage.node.client().await?, &stage.prometheus);
     let mut view = View::open(*schedule, options.plain)?;
     let mut frames: Vec<Frame> = Vec::new();
@@ -110,7 +136,7 @@ async fn announce(schedule: &Schedule) -> anyhow::Result<()> {
     let mut command = Command::new(setup::presale());
     command.args(["promo", "create", "flash", "--namespace", NAMESPACE, "--service", SERVICE]);
     command.args(["--uplift", UPLIFT, "--start", &start, "--duration", &lasts, "--ready-before", "30s"]);
-    command.env("KUBECONFIG", "/run/presale-ground/kubeconfig/admin");
+    command.env("KUBECONFIG", KUBECONFIG);
     setup::run(&mut command).await.map(drop)
 }
 
@@ -143,12 +169,12 @@ struct Load {
 }
 
 impl Load {
-    fn start(seed: u64, schedule: &Schedule, records: &Records) -> anyhow::Result<Self> {
+    fn start(visitors: Visitors, schedule: &Schedule, records: &Records) -> anyhow::Result<Self> {
         let targets = SIDES.iter().zip(NODE_PORTS);
         let start = now();
         let left = schedule.close - start.as_second();
         let plan = Plan {
-            visitors: schedule.visitors(seed)?,
+            visitors,
             assortment: Assortment::new(scenario::PRODUCTS, 1.0).context("products")?,
             targets: targets
                 .map(|(name, port)| Target { name: (*name).to_owned(), address: (Ipv4Addr::LOCALHOST, port).into() })
@@ -183,6 +209,6 @@ impl Drop for Load {
 
 /// The wall clock: this is the composition root of a play that runs on the clock of this day.
 #[expect(clippy::disallowed_methods, reason = "the acts are played at times of this day")]
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -5,6 +5,8 @@ use loadgen::rate::{Bump, DailyRise, Event, Level, RateModel};
 use loadgen::session::Visitors;
 use serde::Serialize;
 
+use crate::size::Size;
+
 /// Namespace that the demonstration makes and removes.
 pub(crate) const NAMESPACE: &str = "presale-demo";
 /// The service under Presale.
@@ -16,22 +18,18 @@ pub(crate) const SIDES: [&str; 2] = ["Presale", "HPA"];
 /// Way in to each, on 127.0.0.1.
 pub(crate) const NODE_PORTS: [u16; 2] = [30_281, 30_282];
 
-/// Requests per second outside of acts.
-pub(crate) const BASE: f64 = 26.0;
-/// Daily rise and promotion, each over [`BASE`].
+/// Daily rise over [`Size::base`].
 pub(crate) const FACTOR: f64 = 5.0;
 /// Uplift that the promotion is announced with.
 pub(crate) const UPLIFT: &str = "4";
-/// What the promotion really brings.
+/// What the promotion really brings, over [`Size::base`].
 pub(crate) const PROMOTED: f64 = 4.0;
 /// Fewest replicas of both.
 pub(crate) const MINIMUM: u32 = 4;
 /// Most replicas of both.
 pub(crate) const MAXIMUM: u32 = 10;
-/// CPU request and limit of each pod.
-pub(crate) const CPU: &str = "40m";
-/// Requests per second that a replica is declared to serve; learning starts there.
-pub(crate) const PER_REPLICA: u32 = 20;
+/// CPU request and limit of each pod. **Unit**: thousandths of a processor.
+pub(crate) const CPU_MILLIS: u32 = 40;
 /// Objective of a second: its 99th percentile, timed from the intended start.
 pub(crate) const SLO: std::time::Duration = std::time::Duration::from_millis(400);
 /// Stabilization of both on the way down; five minutes would be usual.
@@ -43,8 +41,8 @@ pub(crate) const PRODUCTS: u32 = 10_000;
 const STEP: i64 = 300;
 /// How long the daily rise lasts.
 const RISE_LASTS: i64 = 240;
-/// From the start of the demonstration to both services being Ready, generously.
-const SETUP: i64 = 80;
+/// From the machine being measured to both services being Ready, generously.
+const SETUP: i64 = 60;
 /// Load that both have seen before the rise may come.
 const SETTLES: i64 = 20;
 /// From the end of the last act to the minimum.
@@ -120,12 +118,12 @@ impl Schedule {
     }
 
     /// Who comes, live and in the past: the rise stands in every past day, the promotion in none.
-    pub(crate) fn visitors(&self, seed: u64) -> anyhow::Result<Visitors> {
+    pub(crate) fn visitors(&self, size: Size, seed: u64) -> anyhow::Result<Visitors> {
         let zoned = Timestamp::from_second(self.rise)?.to_zoned(jiff::tz::TimeZone::UTC);
         let bump = |factor, hold: i64| Bump { factor, ramp: 5.0, hold: hold as f64 - 10.0, fall: 5.0 };
         Ok(Visitors {
             rate: RateModel {
-                level: Level::Flat(BASE),
+                level: Level::Flat(size.base()),
                 rises: vec![DailyRise { at: zoned.time(), bump: bump(FACTOR, RISE_LASTS) }],
                 events: vec![Event {
                     start: Timestamp::from_second(self.promotion)?,
@@ -184,19 +182,20 @@ mod tests {
             assert!(s.rise >= s.open + SETTLES && s.rise % STEP == 0, "{s:?}");
             let apart = s.promotion_over + 15 <= s.rise || s.fall + 15 <= s.promotion;
             assert!(apart && s.fault_over < s.fall, "{s:?}");
-            assert!(s.close - now <= 12 * 60, "{s:?} takes {} s", s.close - now);
+            assert!(s.close - now <= 12 * 60 - 20, "{s:?} takes {} s", s.close - now);
         }
     }
 
     #[test]
     fn the_load_rises_with_the_clock_of_every_day_and_promotes_once() {
         let s = Schedule::from(1_800_000_123);
-        let rate = s.visitors(1).unwrap().rate;
+        let size = Size { request_cpu_ms: 1.6, per_replica: 20 };
+        let rate = s.visitors(size, 1).unwrap().rate;
         let at = |second: i64| rate.total(second as f64);
-        assert!((at(s.rise + 60) - BASE * FACTOR).abs() < 1e-9);
-        assert!((at(s.rise + 60 - 7 * 86_400) - BASE * FACTOR).abs() < 1e-9);
-        assert!((at(s.promotion + 30) - BASE * PROMOTED).abs() < 1e-9);
-        assert!((at(s.promotion + 30 - 86_400) - BASE).abs() < 1e-9);
-        assert!((at(s.rise - 5) - BASE).abs() < 1e-9);
+        assert!((at(s.rise + 60) - 26.0 * FACTOR).abs() < 1e-9);
+        assert!((at(s.rise + 60 - 7 * 86_400) - 26.0 * FACTOR).abs() < 1e-9);
+        assert!((at(s.promotion + 30) - 26.0 * PROMOTED).abs() < 1e-9);
+        assert!((at(s.promotion + 30 - 86_400) - 26.0).abs() < 1e-9);
+        assert!((at(s.rise - 5) - 26.0).abs() < 1e-9);
     }
 }

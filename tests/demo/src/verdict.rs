@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::records::Seconds;
-use crate::scenario::{Act, MAXIMUM, MINIMUM, PER_REPLICA, SLO, Schedule};
+use crate::scenario::{Act, MAXIMUM, MINIMUM, SLO, Schedule};
+use crate::size::Size;
 use crate::watch::Frame;
 
 /// One side in one act.
@@ -66,7 +67,7 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     /// Judges.
-    pub(crate) fn of(schedule: &Schedule, frames: &[Frame], seconds: &Seconds, story: &Story) -> Self {
+    pub(crate) fn of(schedule: &Schedule, size: Size, frames: &[Frame], seconds: &Seconds, story: &Story) -> Self {
         let acts: Vec<(Act, [Figures; 2])> = Act::ALL
             .into_iter()
             .map(|act| (act, [0, 1].map(|side| figures(frames, seconds, side, |at| schedule.act(at) == Some(act)))))
@@ -74,7 +75,7 @@ impl Verdict {
         let open = schedule.open..schedule.close;
         let whole = [0, 1].map(|side| figures(frames, seconds, side, |at| open.contains(&at)));
         let ready_before = [(schedule.rise, schedule.fall), (schedule.promotion, schedule.promotion_over)]
-            .map(|(start, end)| ready_before(frames, start, end));
+            .map(|(start, end)| ready_before(frames, size.per_replica, start, end));
         let heal_seconds = story.sick.as_ref().zip(story.healed).map(|((_, fault), healed)| healed - fault);
         let mut verdict = Self {
             acts,
@@ -164,11 +165,11 @@ fn figures(frames: &[Frame], seconds: &Seconds, side: usize, within: impl Fn(i64
 /// requests per replica, and what Presale had ordered itself by the start.
 ///
 /// A service that grew only once the load was there has what it needed after the start: a negative number.
-fn ready_before(frames: &[Frame], start: i64, end: i64) -> Option<i64> {
+fn ready_before(frames: &[Frame], per_replica: u32, start: i64, end: i64) -> Option<i64> {
     let loads = frames.iter().filter(|frame| (start..end).contains(&frame.at)).filter_map(|frame| frame.load);
     let highest = loads.reduce(f64::max)?;
     let ordered = frames.iter().rfind(|frame| frame.at < start).and_then(|frame| frame.decision.as_ref())?.desired;
-    let serve = |pods: &u32| f64::from(*pods) * f64::from(PER_REPLICA) >= highest;
+    let serve = |pods: &u32| f64::from(*pods) * f64::from(per_replica) >= highest;
     let needed = (ordered..MAXIMUM).find(serve).unwrap_or(MAXIMUM);
     let before = frames.iter().filter(|frame| frame.at < start + 45);
     let short = before.filter(|frame| frame.ready[0].is_some_and(|ready| ready < needed)).map(|frame| frame.at).max();
@@ -204,6 +205,8 @@ mod tests {
     use super::*;
     use crate::records::Second;
     use crate::watch::Decision;
+
+    const SIZE: Size = Size { request_cpu_ms: 1.6, per_replica: 20 };
 
     fn frame(at: i64, ready: [u32; 2]) -> Frame {
         let decision = Decision { desired: ready[0], reason: "Forecast".into(), message: String::new() };
@@ -249,7 +252,7 @@ mod tests {
         for now in [1_800_000_000, 1_800_000_170] {
             let s = Schedule::from(now);
             let (frames, seconds, story) = good(&s);
-            let verdict = Verdict::of(&s, &frames, &seconds, &story);
+            let verdict = Verdict::of(&s, SIZE, &frames, &seconds, &story);
             assert_eq!(broken(&verdict), Vec::<&str>::new());
             assert!(verdict.passed());
             assert!(verdict.ready_before.iter().all(|lead| *lead >= Some(40)), "{:?}", verdict.ready_before);
@@ -265,33 +268,40 @@ mod tests {
         late.iter_mut()
             .filter(|f| f.at < s.promotion + 10 && f.at > s.promotion - 60)
             .for_each(|f| f.ready[0] = Some(4));
-        assert_eq!(Verdict::of(&s, &late, &seconds, &story).ready_before[1], Some(-10));
+        assert_eq!(Verdict::of(&s, SIZE, &late, &seconds, &story).ready_before[1], Some(-10));
         let mut failing = seconds.clone();
         failing.insert(s.rise + 5, [Some(Second { offered: 9, failed: 1, p99_ms: None }), None]);
-        assert_eq!(broken(&Verdict::of(&s, &frames, &failing, &story)), ["no request failed through scaling"]);
+        assert_eq!(broken(&Verdict::of(&s, SIZE, &frames, &failing, &story)), ["no request failed through scaling"]);
         let apart = Seconds::from([(s.fault + 5, [Some(Second { offered: 9, failed: 1, p99_ms: None }), None])]);
         let both: Seconds = seconds.clone().into_iter().chain(apart).collect();
-        assert!(Verdict::of(&s, &frames, &both, &story).passed(), "the fault's own failures are counted apart");
+        assert!(Verdict::of(&s, SIZE, &frames, &both, &story).passed(), "the fault's own failures are counted apart");
         let late = Seconds::from([(s.fault_over + 9, [Some(Second { offered: 9, failed: 1, p99_ms: None }), None])]);
         let late: Seconds = seconds.clone().into_iter().chain(late).collect();
-        assert!(!Verdict::of(&s.healed(story.healed), &frames, &late, &story).passed(), "it was healed long before");
+        assert!(
+            !Verdict::of(&s.healed(story.healed), SIZE, &frames, &late, &story).passed(),
+            "it was healed long before"
+        );
         let slowly = Story { healed: Some(s.fault_over + 10), ..story.clone() };
-        assert!(Verdict::of(&s.healed(slowly.healed), &frames, &late, &slowly).passed(), "it was not healed yet");
+        assert!(Verdict::of(&s.healed(slowly.healed), SIZE, &frames, &late, &slowly).passed(), "it was not healed yet");
         let unhealed = Story { healed: None, ..story.clone() };
-        assert_eq!(broken(&Verdict::of(&s, &frames, &seconds, &unhealed)).len(), 1);
+        assert_eq!(broken(&Verdict::of(&s, SIZE, &frames, &seconds, &unhealed)).len(), 1);
         let mut outside = frames.clone();
         outside.iter_mut().filter(|f| f.at % 3 == 0).for_each(|f| f.load = Some(99.0));
-        assert_eq!(broken(&Verdict::of(&s, &outside, &seconds, &story)).len(), 1);
+        assert_eq!(broken(&Verdict::of(&s, SIZE, &outside, &seconds, &story)).len(), 1);
         let mut busy = frames.clone();
         for frame in &mut busy {
             frame.idle = 0.05;
         }
-        let verdict = Verdict::of(&s, &busy, &seconds, &story);
+        let verdict = Verdict::of(&s, SIZE, &busy, &seconds, &story);
         assert!(verdict.void && !verdict.passed());
         let mut high = frames;
         for frame in &mut high {
             frame.pods[0] = Some(10);
         }
-        assert_eq!(broken(&Verdict::of(&s, &high, &seconds, &story)).len(), 2, "too dear, and not back at the minimum");
+        assert_eq!(
+            broken(&Verdict::of(&s, SIZE, &high, &seconds, &story)).len(),
+            2,
+            "too dear, and not back at the minimum"
+        );
     }
 }
