@@ -1,6 +1,7 @@
 //! Aggregation of experts per quantile: ML-Poly with the gradient of the pinball loss.
 //!
-//! **Source**: Gaillard, Stoltz & van Erven 2014 (ML-Poly); per-quantile use as in `AgACI` (Zaffran et al. 2022).
+//! **Source**: Gaillard, Stoltz & van Erven 2014 (ML-Poly), with the common scale of the authors' R package `opera`; per-quantile
+//! use as in `AgACI` (Zaffran et al. 2022).
 
 use crate::LEVELS;
 use crate::expert::Expert;
@@ -17,12 +18,15 @@ const EVEN: f64 = 0.02;
 pub(crate) struct Mixer {
     regret: Vec<[f64; Q]>,
     square: Vec<[f64; Q]>,
+    /// Largest square of any expert's regret at the level. It slows down all alike: without it an expert that is right once a
+    /// day, when all the others are far off, would always weigh less than those that are a little better all day long.
+    largest: [f64; Q],
 }
 
 impl Mixer {
     /// All experts alike.
     pub(crate) fn new(experts: usize) -> Self {
-        Self { regret: vec![[0.0; Q]; experts], square: vec![[0.0; Q]; experts] }
+        Self { regret: vec![[0.0; Q]; experts], square: vec![[0.0; Q]; experts], largest: [0.0; Q] }
     }
 
     /// Weights per expert and level; each level's sum to one.
@@ -30,7 +34,7 @@ impl Mixer {
         let experts = self.regret.len();
         let mut weights = vec![[0.0; Q]; experts];
         for j in 0..Q {
-            let raw = |k: usize| self.regret[k][j].max(0.0) / (1e-12 + self.square[k][j]);
+            let raw = |k: usize| self.regret[k][j].max(0.0) / (1e-12 + self.largest[j] + self.square[k][j]);
             let sum: f64 = (0..experts).map(raw).sum();
             for (k, weight) in weights.iter_mut().enumerate() {
                 let own = if sum > 0.0 { raw(k) / sum } else { 1.0 / experts as f64 };
@@ -63,10 +67,12 @@ impl Mixer {
     pub(crate) fn learn(&mut self, actual: f64, rows: &[[f64; Q]], mixed: &[f64; Q], slope: f64) {
         for (j, level) in LEVELS.iter().enumerate() {
             let gradient = (if actual < mixed[j] { 1.0 - level.get() } else { -level.get() }) * slope;
+            self.largest[j] *= KEEP;
             for (k, row) in rows.iter().enumerate() {
                 let regret = gradient * (mixed[j] - row[j]);
                 self.regret[k][j] = KEEP * self.regret[k][j] + regret;
                 self.square[k][j] = KEEP * self.square[k][j] + regret * regret;
+                self.largest[j] = self.largest[j].max(regret * regret);
             }
         }
     }
@@ -103,5 +109,23 @@ mod tests {
         for weight in learner.weights()[0] {
             assert!(weight > 0.85, "{:?}", learner.weights());
         }
+    }
+
+    #[test]
+    fn who_alone_foresees_a_rare_jump_gets_the_weight_though_others_are_closer_all_day() {
+        let mut learner = Mixer::new(2);
+        let mut seed = 1_u64;
+        for i in 0..600 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let noise = (seed >> 33) as f64 / f64::from(1_u32 << 31);
+            let jump = if i % 200 == 150 { 3.0 } else { 0.0 };
+            let level = LEVELS.map(crate::Level::get);
+            let clock = LEVELS.map(|level| jump + 1.02 * level.get());
+            let rows = [level, clock];
+            let mixed = mix(&rows, &learner.weights());
+            learner.learn(jump + noise, &rows, &mixed, 1.0);
+        }
+        let weight = learner.weights()[1][5];
+        assert!(weight > 0.8, "{:?}", learner.weights());
     }
 }
