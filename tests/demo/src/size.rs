@@ -20,8 +20,6 @@ use crate::scenario::{self, CPU_MILLIS};
 const RATE: f64 = 50.0;
 /// The way in opens and the pod warms up; then it is measured: seconds of each.
 const SECONDS: [u64; 2] = [4, 8];
-/// CPU that a request costs beside the demonstration's other processes, over what it costs while they rest.
-const BESIDE_OTHERS: f64 = 1.25;
 /// Fewest and most requests per second of a pod: below, chance decides; above, this process is what is measured.
 const BETWEEN: (f64, f64) = (12.0, 80.0);
 
@@ -39,7 +37,7 @@ impl Size {
     pub(crate) fn of(cpu_seconds: f64, requests: u64) -> Self {
         let each = cpu_seconds / requests.max(1) as f64;
         let share = f64::from(CPU_MILLIS) / 1000.0;
-        let serves = (share / (each * BESIDE_OTHERS)).clamp(BETWEEN.0, BETWEEN.1);
+        let serves = (share / each).clamp(BETWEEN.0, BETWEEN.1);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small range")]
         let per_replica = serves as u32;
         Self { request_cpu_ms: each * 1000.0, per_replica }
@@ -102,10 +100,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_of_two_milliseconds_leaves_a_pod_of_forty_millicores_sixteen_a_second() {
+    fn a_request_of_two_milliseconds_leaves_a_pod_of_forty_millicores_twenty_a_second() {
         let size = Size::of(0.8, 400);
-        assert_eq!(size.per_replica, 16);
-        assert!((size.base() - 21.0).abs() < 1e-9 && (size.request_cpu_ms - 2.0).abs() < 1e-9);
+        assert_eq!(size.per_replica, 20);
+        assert!((size.base() - 26.0).abs() < 1e-9 && (size.request_cpu_ms - 2.0).abs() < 1e-9);
     }
 
     #[test]
