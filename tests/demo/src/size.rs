@@ -16,8 +16,8 @@ use crate::host::cpu_seconds;
 use crate::play::now;
 use crate::scenario::{self, CPU_MILLIS};
 
-/// Requests per second of the measurement.
-const RATE: f64 = 50.0;
+/// Requests per second of the measurement: as many as come in an act, since each costs more where few come.
+const RATE: f64 = 150.0;
 /// The way in opens and the pod warms up; then it is measured: seconds of each.
 const SECONDS: [u64; 2] = [4, 8];
 /// Fewest and most requests per second of a pod: below, chance decides; above, this process is what is measured.
