@@ -59,9 +59,9 @@ start_all() {
   start_scheduler
   start_kubelet
   start_proxy
+  allow_addons
   start_coredns
   start_metrics_server
-  allow_addons
   wait_for kubelet 60 kubectl wait --for=condition=Ready node/n1 --timeout=1s
   lap 'node ready'
   wait_for kube-proxy 60 curl -fsS http://127.0.0.1:10256/healthz

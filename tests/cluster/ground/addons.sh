@@ -13,8 +13,10 @@ start_metrics_server() {
     --metric-resolution=15s
 }
 
+# Before they start: the metrics server ends at once where it may not read what it needs.
 allow_addons() {
   kubectl apply --server-side -f "$HERE/manifests/coredns.yaml" -f "$HERE/manifests/metrics-server.yaml" >/dev/null
+  wait_for rights 30 kubectl auth can-i get configmap/extension-apiserver-authentication -n kube-system --as system:metrics-server
 }
 
 serve_metrics_api() {
