@@ -49,6 +49,8 @@ const SETTLES: i64 = 20;
 const DESCENT: i64 = 75;
 /// A promotion fits before the rise if there is so much time.
 const PROMOTION_FITS: i64 = 195;
+/// From the end of the rise to a promotion after it: the twin is back at its minimum, as before any other promotion.
+const TWIN_DESCENDS: i64 = 70;
 const PROMOTION_LASTS: i64 = 60;
 const ANNOUNCED_BEFORE: i64 = 120;
 
@@ -83,7 +85,7 @@ impl Schedule {
         let rise = (open + SETTLES + STEP - 1).div_euclid(STEP) * STEP;
         let fall = rise + RISE_LASTS;
         let before = rise - open >= PROMOTION_FITS;
-        let promotion = if before { open + ANNOUNCED_BEFORE } else { fall + 20 };
+        let promotion = if before { open + ANNOUNCED_BEFORE } else { fall + TWIN_DESCENDS };
         let promotion_over = promotion + PROMOTION_LASTS;
         let last = if before { fall } else { promotion_over };
         Self {
@@ -192,10 +194,10 @@ mod tests {
         let size = Size { request_cpu_ms: 1.6, per_replica: 20 };
         let rate = s.visitors(size, 1).unwrap().rate;
         let at = |second: i64| rate.total(second as f64);
-        assert!((at(s.rise + 60) - 26.0 * FACTOR).abs() < 1e-9);
-        assert!((at(s.rise + 60 - 7 * 86_400) - 26.0 * FACTOR).abs() < 1e-9);
-        assert!((at(s.promotion + 30) - 26.0 * PROMOTED).abs() < 1e-9);
-        assert!((at(s.promotion + 30 - 86_400) - 26.0).abs() < 1e-9);
-        assert!((at(s.rise - 5) - 26.0).abs() < 1e-9);
+        assert!((at(s.rise + 60) - 27.0 * FACTOR).abs() < 1e-9);
+        assert!((at(s.rise + 60 - 7 * 86_400) - 27.0 * FACTOR).abs() < 1e-9);
+        assert!((at(s.promotion + 30) - 27.0 * PROMOTED).abs() < 1e-9);
+        assert!((at(s.promotion + 30 - 86_400) - 27.0).abs() < 1e-9);
+        assert!((at(s.rise - 5) - 27.0).abs() < 1e-9);
     }
 }
