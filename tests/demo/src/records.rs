@@ -1,10 +1,13 @@
 //! What the load generator wrote down, second by second, for both sides.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::io::Write;
+use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use loadgen::connection::Outcome;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::scenario::SIDES;
 
@@ -14,9 +17,52 @@ pub(crate) struct Second {
     /// Requests that were meant to start.
     pub(crate) offered: u64,
     /// Those that failed.
-    pub(crate) failed: u64,
+    pub(crate) failed: Failed,
     /// 99th percentile of the good answers, from the intended start; `None` where there was none.
     pub(crate) p99_ms: Option<f64>,
+}
+
+/// Failed requests by kind, in the order of [`Outcome::FAILURES`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Failed([u64; Outcome::FAILURES.len()]);
+
+impl Failed {
+    /// All kinds together.
+    pub(crate) fn all(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    fn of(counts: &BTreeMap<String, u64>) -> Self {
+        Self(Outcome::FAILURES.map(|kind| counts.get(kind.label()).copied().unwrap_or(0)))
+    }
+
+    fn kinds(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Outcome::FAILURES.into_iter().zip(self.0).filter(|(_, n)| *n > 0).map(|(kind, n)| (kind.label(), n))
+    }
+}
+
+impl AddAssign for Failed {
+    fn add_assign(&mut self, other: Self) {
+        for (sum, n) in self.0.iter_mut().zip(other.0) {
+            *sum += n;
+        }
+    }
+}
+
+impl Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed", self.all())?;
+        for (i, (kind, n)) in self.kinds().enumerate() {
+            write!(f, "{} {kind} {n}", if i == 0 { ":" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Failed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.kinds())
+    }
 }
 
 /// Seconds since 1970, and what happened in them at each side.
@@ -60,7 +106,7 @@ impl Write for Sink {
             if *byte == b'\n' {
                 let line: Line = serde_json::from_slice(&self.line)?;
                 self.line.clear();
-                let second = Second { offered: line.offered, failed: line.failed.values().sum(), p99_ms: line.p99_ms };
+                let second = Second { offered: line.offered, failed: Failed::of(&line.failed), p99_ms: line.p99_ms };
                 if let Some(side) = SIDES.iter().position(|side| *side == line.target) {
                     let mut seconds = self.records.0.lock().unwrap_or_else(PoisonError::into_inner);
                     if let Some(place) = seconds.entry(line.t).or_default().get_mut(side) {
@@ -80,8 +126,22 @@ impl Write for Sink {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// So many requests that failed in one way.
+    pub(crate) fn failed(kind: &str, n: u64) -> Failed {
+        Failed::of(&BTreeMap::from([(kind.to_owned(), n)]))
+    }
+
+    #[test]
+    fn failures_are_told_by_kind() {
+        let mut all = failed("shed", 2);
+        all += failed("timeout", 1);
+        assert_eq!(all.to_string(), "3 failed: shed 2, timeout 1");
+        assert_eq!(Failed::default().to_string(), "0 failed");
+        assert_eq!(serde_json::to_string(&all).unwrap(), r#"{"shed":2,"timeout":1}"#);
+    }
 
     #[test]
     fn lines_that_come_in_pieces_fill_both_sides_of_their_second() {
@@ -98,7 +158,7 @@ mod tests {
         sink.write_all(first.as_bytes()).unwrap();
         assert!(records.seconds().is_empty());
         sink.write_all(second.as_bytes()).unwrap();
-        let expected = Some(Second { offered: 5, failed: 2, p99_ms: Some(9.5) });
+        let expected = Some(Second { offered: 5, failed: failed("shed", 2), p99_ms: Some(9.5) });
         assert_eq!(records.seconds()[&7], [expected, expected]);
     }
 }

@@ -194,10 +194,10 @@ mod tests {
         let size = Size { request_cpu_ms: 1.6, per_replica: 20 };
         let rate = s.visitors(size, 1).unwrap().rate;
         let at = |second: i64| rate.total(second as f64);
-        assert!((at(s.rise + 60) - 27.0 * FACTOR).abs() < 1e-9);
-        assert!((at(s.rise + 60 - 7 * 86_400) - 27.0 * FACTOR).abs() < 1e-9);
-        assert!((at(s.promotion + 30) - 27.0 * PROMOTED).abs() < 1e-9);
-        assert!((at(s.promotion + 30 - 86_400) - 27.0).abs() < 1e-9);
-        assert!((at(s.rise - 5) - 27.0).abs() < 1e-9);
+        assert!((at(s.rise + 60) - 28.0 * FACTOR).abs() < 1e-9);
+        assert!((at(s.rise + 60 - 7 * 86_400) - 28.0 * FACTOR).abs() < 1e-9);
+        assert!((at(s.promotion + 30) - 28.0 * PROMOTED).abs() < 1e-9);
+        assert!((at(s.promotion + 30 - 86_400) - 28.0).abs() < 1e-9);
+        assert!((at(s.rise - 5) - 28.0).abs() < 1e-9);
     }
 }

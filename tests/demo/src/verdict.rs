@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::records::Seconds;
+use crate::records::{Failed, Seconds};
 use crate::scenario::{Act, MAXIMUM, MINIMUM, SLO, Schedule};
 use crate::size::Size;
 use crate::watch::Frame;
@@ -102,17 +102,15 @@ fn promises(verdict: &Verdict, schedule: &Schedule, frames: &[Frame], seconds: &
     let promise = |what: &str, measured: String, kept| Promise { what: what.to_owned(), measured, kept };
     let lead = |lead: Option<i64>| lead.map_or("never".to_owned(), |lead| format!("{lead} s before"));
     let [rise, promotion] = verdict.ready_before;
-    let failed: u64 = seconds
-        .iter()
-        .filter(|(at, _)| schedule.act(**at) != Some(Act::Fault))
-        .filter_map(|(_, sides)| sides[0].map(|second| second.failed))
-        .sum();
+    let mut failed = Failed::default();
+    let healthy = seconds.iter().filter(|(at, _)| schedule.act(**at) != Some(Act::Fault));
+    healthy.filter_map(|(_, sides)| sides[0]).for_each(|second| failed += second.failed);
     let [ours, twin] = [0, 1].map(|side| verdict.whole[side].replica_minutes);
     let last = frames.last().and_then(|frame| frame.pods[0].zip(frame.decision.as_ref()));
     let mut promises = vec![
         promise("capacity Ready at least 15 s before the promotion", lead(promotion), promotion >= Some(15)),
         promise("capacity Ready before the daily rise", lead(rise), rise >= Some(1)),
-        promise("no request failed through scaling", format!("{failed} failed"), failed == 0),
+        promise("no request failed through scaling", failed.to_string(), failed.all() == 0),
     ];
     for (act, [presale, twin]) in verdict.acts.iter().filter(|(act, _)| *act != Act::Fault) {
         let measured = format!("{} s against {} s", presale.seconds_over, twin.seconds_over);
@@ -148,9 +146,9 @@ fn figures(frames: &[Frame], seconds: &Seconds, side: usize, within: impl Fn(i64
     let mut figures = Figures { requests: 0, failed: 0, worst_p99_ms: None, seconds_over: 0, replica_minutes: 0.0 };
     for second in mine {
         figures.requests += second.offered;
-        figures.failed += second.failed;
+        figures.failed += second.failed.all();
         figures.worst_p99_ms = [figures.worst_p99_ms, second.p99_ms].into_iter().flatten().reduce(f64::max);
-        figures.seconds_over += u64::from(second.failed > 0 || second.p99_ms.is_some_and(|p99| p99 > limit));
+        figures.seconds_over += u64::from(second.failed.all() > 0 || second.p99_ms.is_some_and(|p99| p99 > limit));
     }
     for pair in frames.windows(2) {
         if let ([before, after], true) = (pair, within(pair[0].at)) {
@@ -204,6 +202,7 @@ fn least_idle(schedule: &Schedule, frames: &[Frame]) -> f64 {
 mod tests {
     use super::*;
     use crate::records::Second;
+    use crate::records::tests::failed;
     use crate::watch::Decision;
 
     const SIZE: Size = Size { request_cpu_ms: 1.6, per_replica: 20 };
@@ -235,7 +234,7 @@ mod tests {
         let frames = (s.open..s.close).map(|at| frame(at, [replicas(near(at, 40, 15)), replicas(near(at, -60, 30))]));
         let seconds = (s.open..s.close).map(|at| {
             let slow = near(at, 0, 0) && !near(at, -60, 0);
-            let second = |p99| Some(Second { offered: 50, failed: 0, p99_ms: Some(p99) });
+            let second = |p99| Some(Second { offered: 50, failed: Failed::default(), p99_ms: Some(p99) });
             (at, [second(40.0), second(if slow { 900.0 } else { 40.0 })])
         });
         let story =
@@ -270,12 +269,18 @@ mod tests {
             .for_each(|f| f.ready[0] = Some(4));
         assert_eq!(Verdict::of(&s, SIZE, &late, &seconds, &story).ready_before[1], Some(-10));
         let mut failing = seconds.clone();
-        failing.insert(s.rise + 5, [Some(Second { offered: 9, failed: 1, p99_ms: None }), None]);
+        failing.insert(s.rise + 5, [Some(Second { offered: 9, failed: failed("timeout", 1), p99_ms: None }), None]);
         assert_eq!(broken(&Verdict::of(&s, SIZE, &frames, &failing, &story)), ["no request failed through scaling"]);
-        let apart = Seconds::from([(s.fault + 5, [Some(Second { offered: 9, failed: 1, p99_ms: None }), None])]);
+        let apart = Seconds::from([(
+            s.fault + 5,
+            [Some(Second { offered: 9, failed: failed("timeout", 1), p99_ms: None }), None],
+        )]);
         let both: Seconds = seconds.clone().into_iter().chain(apart).collect();
         assert!(Verdict::of(&s, SIZE, &frames, &both, &story).passed(), "the fault's own failures are counted apart");
-        let late = Seconds::from([(s.fault_over + 9, [Some(Second { offered: 9, failed: 1, p99_ms: None }), None])]);
+        let late = Seconds::from([(
+            s.fault_over + 9,
+            [Some(Second { offered: 9, failed: failed("timeout", 1), p99_ms: None }), None],
+        )]);
         let late: Seconds = seconds.clone().into_iter().chain(late).collect();
         assert!(
             !Verdict::of(&s.healed(story.healed), SIZE, &frames, &late, &story).passed(),
