@@ -19,8 +19,9 @@ use crate::scenario::{self, CPU_MILLIS};
 
 /// Requests per second of the measurement: as many as come in an act, since each costs more where few come.
 const RATE: f64 = 150.0;
-/// The way in opens and the pod warms up; then it is measured: seconds of each.
-const SECONDS: [u64; 2] = [4, 8];
+/// The way in opens and the pod warms up; then it is measured, several times, since machines are not equally quick at all
+/// times: seconds of each.
+const SECONDS: [u64; 4] = [4, 4, 4, 4];
 /// Fewest and most requests per second of a pod: below, chance decides; above, this process is what is measured.
 const BETWEEN: (f64, f64) = (12.0, 80.0);
 
@@ -51,14 +52,13 @@ impl Size {
     }
 }
 
-/// Measures the pod `uid` behind `port` of this machine, which has no CPU limit.
+/// Measures the pod `uid` behind `port` of this machine, which has no CPU limit; the dearest of several looks counts.
 ///
 /// # Errors
 /// Where a request fails, or the pod's control group is not found.
 pub(crate) async fn measure(uid: &str, port: u16, seed: u64) -> anyhow::Result<Size> {
-    // What fails at first is the way in that is not open yet.
-    let mut last = None;
-    for lasts in SECONDS {
+    let mut dearest: Option<Size> = None;
+    for (i, lasts) in SECONDS.into_iter().enumerate() {
         let before = cpu_seconds(uid)?;
         let plan = Plan {
             visitors: Visitors {
@@ -88,11 +88,15 @@ pub(crate) async fn measure(uid: &str, port: u16, seed: u64) -> anyhow::Result<S
         };
         let verdict = run(plan, around).await?;
         let summary = verdict.targets.first().context("one target")?;
-        last = Some((cpu_seconds(uid)? - before, summary.clone()));
+        // What fails at first is the way in that is not open yet.
+        if i > 0 {
+            let Summary { offered, ok, failed, .. } = summary;
+            ensure!(ok * 20 > offered * 19, "of {offered} requests to one pod only {ok} were answered: {failed:?}");
+            let size = Size::of(cpu_seconds(uid)? - before, *ok);
+            dearest = dearest.into_iter().chain([size]).max_by(|a, b| a.request_cpu_ms.total_cmp(&b.request_cpu_ms));
+        }
     }
-    let (taken, Summary { offered, ok, failed, .. }) = last.context("nothing was measured")?;
-    ensure!(ok * 20 > offered * 19, "of {offered} requests to the measured pod only {ok} were answered: {failed:?}");
-    Ok(Size::of(taken, ok))
+    dearest.context("nothing was measured")
 }
 
 #[cfg(test)]
