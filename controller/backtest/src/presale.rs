@@ -119,12 +119,19 @@ impl Presale {
             seed: self.spec.seed,
         };
         let (Some(history), Some(recent)) = (history(sight.past), self.recent(MINUTES)) else { return };
-        let known: Vec<EventWindow> = self.spec.events.iter().filter(|e| e.known_from <= sight.now).cloned().collect();
+        let known = self.calendar(sight.now);
         // A training that fails keeps the old model; without one the reactive net decides alone.
         if let Ok(model) = ServiceModel::train(&history, &recent, &known, &config) {
             self.model = Some(model);
         }
-        self.past = Some(history);
+        let labelled: Vec<(Timestamp, Timestamp)> = known.iter().map(|e| (e.start, e.end)).collect();
+        self.past = Some(history.without(&labelled));
+    }
+
+    /// Labelled events as they are known at `now`, promotions with what is believed of them.
+    fn calendar(&self, now: Timestamp) -> Vec<EventWindow> {
+        let labelled = self.spec.events.iter().filter(|e| e.known_from <= now).cloned();
+        labelled.chain(self.announced.windows(now)).collect()
     }
 
     /// What promotions ask for now.
@@ -168,7 +175,10 @@ impl Presale {
         if self.minutes.len() > MINUTES {
             self.minutes.pop_front();
         }
-        if let (Some(model), Ok(at)) = (&mut self.model, Timestamp::from_second(second - 60)) {
+        let Ok(at) = Timestamp::from_second(second - 60) else { return };
+        let calendar = self.calendar(at);
+        if let Some(model) = &mut self.model {
+            model.announce(&calendar);
             model.observe(at, sample);
         }
     }

@@ -75,6 +75,7 @@ impl Rush {
             end: time(self.end),
             kind: KIND.into(),
             known_from: time(self.start - AHEAD),
+            uplift: None,
         }
     }
 

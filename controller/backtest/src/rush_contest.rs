@@ -81,7 +81,7 @@ pub fn race(scenario: &Scenario, rushes: &[Rush], progress: &(dyn Fn(f64) + Sync
     };
     let told = Contest { promotions: rushes.iter().map(Rush::announced).collect(), ..contest(&["presale"], false) };
     let ignorant = Scenario { events: Vec::<EventWindow>::new(), ..scenario.clone() };
-    let mut entries = told.entries(scenario);
+    let mut entries = told.entries(&ignorant);
     let unannounced = entries.len();
     entries.extend(contest(&["presale"], false).entries(&ignorant));
     entries.extend(contest(&["oracle"], false).entries(scenario));

@@ -4,8 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use jiff::{SignedDuration, Timestamp};
-use presale_models::{EventWindow, LEVELS, PredictRequest, Sample, Series, ServiceModel, ServiceModelConfig, Target};
+use presale_models::uplift::Curve;
+use presale_models::{
+    EventWindow, LEVELS, PredictRequest, QuantileForecast, Sample, Series, ServiceModel, ServiceModelConfig, Target,
+    UpliftModel,
+};
 use presale_planner::HOLD;
+use presale_planner::promotion::{Baseline, Occurrence, observe, windows};
 use serde::Serialize;
 
 use crate::policy::Past;
@@ -76,15 +81,16 @@ pub struct Coverage {
 }
 
 /// Trains anew before and during each promotion on what was known then, and compares with what came inside of its window.
-/// The first promotion is only learned from.
+/// Of each only the window, the guess and what earlier ones brought are known. The first is only learned from.
 pub fn coverage(scenario: &Scenario, rushes: &[Rush]) -> Coverage {
+    let told = Told { scenario, windows: windows_of(scenario, rushes) };
     let queue: Mutex<VecDeque<&Rush>> = Mutex::new(rushes.iter().skip(1).collect());
     let total = Mutex::new(Coverage::default());
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(rush) = queue.lock().ok().and_then(|mut q| q.pop_front()) {
-                    let one = of_one(scenario, rush);
+                    let one = told.of_one(rush);
                     if let Ok(mut total) = total.lock() {
                         total.before.merge(&one.before);
                         total.during.merge(&one.during);
@@ -96,58 +102,103 @@ pub fn coverage(scenario: &Scenario, rushes: &[Rush]) -> Coverage {
     total.into_inner().unwrap_or_default()
 }
 
-fn of_one(scenario: &Scenario, rush: &Rush) -> Coverage {
-    let mut coverage = Coverage::default();
-    for before in BEFORE {
-        score(scenario, rush.start - before, (rush.start, rush.end), &mut coverage.before);
-    }
-    for share in DURING {
-        #[expect(clippy::cast_possible_truncation, reason = "seconds of a few hours")]
-        let offset = (share * (rush.end - rush.start) as f64) as i64 / STEP * STEP;
-        let origin = rush.start + offset;
-        score(scenario, origin, (origin, rush.end.min(origin + HOUR)), &mut coverage.during);
-    }
-    coverage
+/// A scenario and its promotions with what was believed of each before it began.
+struct Told<'a> {
+    scenario: &'a Scenario,
+    windows: Vec<EventWindow>,
 }
 
-/// Forecasts from `origin` and adds the steps inside of the window.
-fn score(scenario: &Scenario, origin: i64, (from, to): (i64, i64), covered: &mut Covered) {
-    let Ok(at) = Timestamp::from_second(origin) else { return };
-    let Some(model) = train(scenario, at) else { return };
-    let step = SignedDuration::from_secs(STEP);
-    let steps = usize::try_from((to - origin) / STEP).unwrap_or(0);
-    let request = PredictRequest { origin: at, step, steps, target: Target::Point };
-    let Ok(forecast) = model.predict(&request) else { return };
-    for (row, quantiles) in forecast.rows().iter().enumerate() {
-        let start = forecast.time_of(row).as_second();
-        if start >= from
-            && let Some(actual) = mean(scenario, start)
-        {
-            covered.add(actual, quantiles);
+/// Goes through the promotions in order: each is believed to bring what the guess and the ones before it say.
+fn windows_of(scenario: &Scenario, rushes: &[Rush]) -> Vec<EventWindow> {
+    let mut told = Told { scenario, windows: Vec::new() };
+    let mut learned = UpliftModel::default();
+    for rush in rushes {
+        let EventWindow { start, end, kind, known_from, .. } = rush.window();
+        let occurrence = Occurrence { start, end };
+        let expectation = rush.announced().targets.first().and_then(|target| target.expectation);
+        told.windows.extend(windows(&kind, occurrence, known_from, Some(learned.predict(&kind, expectation))));
+        let normal = told.forecast(rush.start, rush.end, &|model, request| model.predict_normal(request).ok());
+        let baseline = Baseline { forecast: normal.as_ref(), past: None };
+        let seen = load(scenario, rush.start, rush.end)
+            .and_then(|load| observe(&load, baseline, Curve::default(), occurrence, end));
+        if let Some(seen) = seen {
+            learned.learn(&kind, expectation, &seen);
         }
     }
+    told.windows
 }
 
-/// The model as it would have been trained at `origin`.
-fn train(scenario: &Scenario, origin: Timestamp) -> Option<ServiceModel> {
-    let minutes = usize::try_from((origin.as_second() - scenario.past.start.as_second()) / MINUTE).ok()?;
-    let load: Vec<f64> = scenario.past.load.iter().chain(&scenario.recorded).copied().take(minutes).collect();
-    let tail = load[load.len().saturating_sub(RECENT)..].iter().map(|v| Sample::from_raw(*v)).collect::<Vec<_>>();
-    let length = MINUTE * i64::try_from(tail.len()).ok()?;
-    let start = Timestamp::from_second(origin.as_second() - length).ok()?;
-    let recent = Series::new(start, SignedDuration::from_secs(MINUTE), tail).ok()?;
-    let history = history(&Past { start: scenario.past.start, step: scenario.past.step, load })?;
-    let events: Vec<EventWindow> = scenario.events.iter().filter(|e| e.known_from <= origin).cloned().collect();
-    #[expect(clippy::cast_possible_truncation, reason = "a few minutes")]
-    let lead = scenario.plant.lead_seconds.round() as i64;
-    let config = ServiceModelConfig {
-        time_zone: "UTC".into(),
-        country: None,
-        lead_time: SignedDuration::from_secs(lead.max(1)),
-        hold: HOLD,
-        seed: scenario.seed,
-    };
-    ServiceModel::train(&history, &recent, &events, &config).ok()
+impl Told<'_> {
+    fn of_one(&self, rush: &Rush) -> Coverage {
+        let mut coverage = Coverage::default();
+        for before in BEFORE {
+            self.score(rush.start - before, (rush.start, rush.end), &mut coverage.before);
+        }
+        for share in DURING {
+            #[expect(clippy::cast_possible_truncation, reason = "seconds of a few hours")]
+            let offset = (share * (rush.end - rush.start) as f64) as i64 / STEP * STEP;
+            let origin = rush.start + offset;
+            self.score(origin, (origin, rush.end.min(origin + HOUR)), &mut coverage.during);
+        }
+        coverage
+    }
+
+    /// Forecasts from `origin` and adds the steps inside of the window.
+    fn score(&self, origin: i64, (from, to): (i64, i64), covered: &mut Covered) {
+        let made = self.forecast(origin, to, &|model, request| model.predict(request).ok());
+        let Some(forecast) = made else { return };
+        for (row, quantiles) in forecast.rows().iter().enumerate() {
+            let start = forecast.time_of(row).as_second();
+            if start >= from
+                && let Some(actual) = mean(self.scenario, start)
+            {
+                covered.add(actual, quantiles);
+            }
+        }
+    }
+
+    /// What a model that is trained at `origin` says of the time until `to`.
+    fn forecast(&self, origin: i64, to: i64, ask: &Ask<'_>) -> Option<QuantileForecast> {
+        let at = Timestamp::from_second(origin).ok()?;
+        let model = self.train(at)?;
+        let steps = usize::try_from((to - origin) / STEP).ok()?;
+        let step = SignedDuration::from_secs(STEP);
+        ask(&model, &PredictRequest { origin: at, step, steps, target: Target::Point })
+    }
+
+    fn train(&self, origin: Timestamp) -> Option<ServiceModel> {
+        let scenario = self.scenario;
+        let first = scenario.past.start.as_second();
+        let length = MINUTE * i64::try_from(RECENT).ok()?;
+        let recent = load(scenario, first.max(origin.as_second() - length), origin.as_second())?;
+        let minutes = usize::try_from((origin.as_second() - first) / MINUTE).ok()?;
+        let known: Vec<f64> = scenario.past.load.iter().chain(&scenario.recorded).copied().take(minutes).collect();
+        let history = history(&Past { start: scenario.past.start, step: scenario.past.step, load: known })?;
+        let events: Vec<EventWindow> = self.windows.iter().filter(|e| e.known_from <= origin).cloned().collect();
+        #[expect(clippy::cast_possible_truncation, reason = "a few minutes")]
+        let lead = scenario.plant.lead_seconds.round() as i64;
+        let config = ServiceModelConfig {
+            time_zone: "UTC".into(),
+            country: None,
+            lead_time: SignedDuration::from_secs(lead.max(1)),
+            hold: HOLD,
+            seed: scenario.seed,
+        };
+        ServiceModel::train(&history, &recent, &events, &config).ok()
+    }
+}
+
+/// A question to a model.
+type Ask<'a> = dyn Fn(&ServiceModel, &PredictRequest) -> Option<QuantileForecast> + 'a;
+
+/// The recorded minutes within `[from, to)`.
+fn load(scenario: &Scenario, from: i64, to: i64) -> Option<Series> {
+    let minute = |second: i64| usize::try_from((second - scenario.past.start.as_second()) / MINUTE).ok();
+    let (first, end) = (minute(from)?, minute(to)?);
+    let minutes = scenario.past.load.iter().chain(&scenario.recorded).skip(first).take(end.checked_sub(first)?);
+    let start = Timestamp::from_second(from).ok()?;
+    let samples = minutes.map(|v| Sample::from_raw(*v)).collect();
+    Series::new(start, SignedDuration::from_secs(MINUTE), samples).ok()
 }
 
 /// Mean of the recorded minutes of a step; `None` where half of them are missing.

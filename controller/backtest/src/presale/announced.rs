@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use presale_models::uplift::Curve;
-use presale_models::{PredictRequest, QuantileForecast, Series, ServiceModel, Target, UpliftModel};
-use presale_planner::promotion::{Baseline, Occurrence, Phase, PlannedBefore, Schedule, TargetFacts, observe};
+use presale_models::{
+    EventWindow, PredictRequest, QuantileForecast, Series, ServiceModel, Target, Uplift, UpliftModel,
+};
+use presale_planner::promotion::{Baseline, Occurrence, Phase, PlannedBefore, Schedule, TargetFacts, observe, windows};
 use presale_planner::{Policy, PromotionFloor, PromotionSpec, plan_promotion};
 
 use crate::rush::SERVICE;
@@ -31,6 +33,8 @@ struct One {
     occurrence: Occurrence,
     phase: Option<Phase>,
     before: Option<PlannedBefore>,
+    /// Forecast of the normal load, made last before the start.
+    normal: Option<QuantileForecast>,
     learned: bool,
 }
 
@@ -55,7 +59,7 @@ impl Announced {
         let one = |spec: &PromotionSpec| {
             let schedule = Schedule::parse(&spec.schedule).ok()?;
             let occurrence = schedule.occurrences(Timestamp::MIN, Timestamp::MAX, 1).first().copied()?;
-            Some(One { spec: spec.clone(), occurrence, phase: None, before: None, learned: false })
+            Some(One { spec: spec.clone(), occurrence, phase: None, before: None, normal: None, learned: false })
         };
         let mut all: Vec<One> = specs.iter().filter_map(one).collect();
         all.sort_by_key(|one| one.occurrence.start);
@@ -67,11 +71,22 @@ impl Announced {
         self.all.iter().any(|one| one.near(now))
     }
 
+    /// The labelled times of every promotion that is announced by `now`, with what is believed of those to come.
+    pub(super) fn windows(&self, now: Timestamp) -> impl Iterator<Item = EventWindow> {
+        let known = self.all.iter().filter(move |one| one.spec.created <= now);
+        known.flat_map(|one| windows(&one.spec.kind, one.occurrence, one.spec.created, Some(one.belief(&self.learned))))
+    }
+
     /// Floors of the promotions that are near; learns from one that is over.
     pub(super) fn floors(&mut self, known: &Known<'_>, now: Timestamp) -> Vec<PromotionFloor> {
         self.predict(known, now);
-        let baseline = Baseline { forecast: self.band.as_ref(), past: known.past };
+        for one in
+            self.all.iter_mut().filter(|one| one.near(now) && (one.normal.is_none() || now <= one.occurrence.start))
+        {
+            one.normal.clone_from(&self.band);
+        }
         for one in self.all.iter_mut().filter(|one| one.near(now) && !one.learned && one.occurrence.end <= now) {
+            let baseline = Baseline { forecast: one.normal.as_ref(), past: known.past };
             if let Some(seen) = observe(known.minutes, baseline, Curve::default(), one.occurrence, now) {
                 let expectation = one.spec.targets.first().and_then(|target| target.expectation);
                 self.learned.learn(&one.spec.kind, expectation, &seen);
@@ -80,7 +95,7 @@ impl Announced {
         }
         let mut floors = Vec::new();
         for one in self.all.iter_mut().filter(|one| one.near(now)) {
-            floors.extend(one.plan(known, &self.learned, baseline, now));
+            floors.extend(one.plan(known, &self.learned, now));
         }
         floors
     }
@@ -92,7 +107,7 @@ impl Announced {
             return;
         }
         let request = PredictRequest { origin: now, step: BAND_STEP, steps: BAND_ROWS, target: Target::Point };
-        self.band = known.model.and_then(|model| model.predict(&request).ok());
+        self.band = known.model.and_then(|model| model.predict_normal(&request).ok());
     }
 }
 
@@ -103,14 +118,11 @@ impl One {
         now >= self.spec.created && to_start <= BEFORE && since_end <= AFTER
     }
 
-    fn plan(
-        &mut self,
-        known: &Known<'_>,
-        learned: &UpliftModel,
-        baseline: Baseline<'_>,
-        now: Timestamp,
-    ) -> Vec<PromotionFloor> {
-        let expectation = self.spec.targets.first().and_then(|target| target.expectation);
+    fn belief(&self, learned: &UpliftModel) -> Uplift {
+        learned.predict(&self.spec.kind, self.spec.targets.first().and_then(|target| target.expectation))
+    }
+
+    fn plan(&mut self, known: &Known<'_>, learned: &UpliftModel, now: Timestamp) -> Vec<PromotionFloor> {
         let facts = TargetFacts {
             service: SERVICE,
             min: known.policy.min,
@@ -119,8 +131,8 @@ impl One {
             level: known.policy.level,
             capacity_p10: Some(known.capacity),
             lead_time: known.lead,
-            uplift: learned.predict(&self.spec.kind, expectation),
-            baseline,
+            uplift: self.belief(learned),
+            baseline: Baseline { forecast: self.normal.as_ref(), past: known.past },
             live: Some(known.live),
             before: self.before,
         };
