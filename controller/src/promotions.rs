@@ -3,18 +3,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use presale_models::{QuantileForecast, Series};
 use presale_planner::promotion::{Occurrence, Phase};
 use presale_planner::{PromotionFloor, PromotionPlan};
 use presale_prometheus::ServiceKey;
+
+/// How long after its start a promotion's forecast of the normal load is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(48);
 
 /// Plans by namespace and name of their `PromotionEvent`.
 #[derive(Debug, Default)]
 pub(crate) struct Promotions {
     plans: Mutex<HashMap<(String, String), PromotionPlan>>,
     pasts: Mutex<HashMap<ServiceKey, (Timestamp, Arc<Series>)>>,
-    normals: Mutex<HashMap<ServiceKey, (Timestamp, QuantileForecast)>>,
+    normals: Mutex<HashMap<(ServiceKey, Timestamp), QuantileForecast>>,
 }
 
 impl Promotions {
@@ -98,14 +101,15 @@ impl Promotions {
     ) -> Option<QuantileForecast> {
         let Some(start) = occurrence.map(|occurrence| occurrence.start) else { return made };
         let mut normals = self.normals.lock().unwrap_or_else(PoisonError::into_inner);
-        match normals.get(key) {
-            Some((of, before)) if *of == start && now > start => Some(before.clone()),
-            _ => {
-                let made = made?;
-                normals.insert(key.clone(), (start, made.clone()));
-                Some(made)
-            }
+        let place = (key.clone(), start);
+        let frozen = now > start || made.is_none();
+        if let Some(before) = normals.get(&place).filter(|_| frozen) {
+            return Some(before.clone());
         }
+        let made = made?;
+        normals.retain(|(_, start), _| now.duration_since(*start) < KEPT);
+        normals.insert(place, made.clone());
+        Some(made)
     }
 
     fn plans<T>(&self, job: impl FnOnce(&mut HashMap<(String, String), PromotionPlan>) -> T) -> T {

@@ -80,10 +80,11 @@ pub fn race(scenario: &Scenario, rushes: &[Rush], progress: &(dyn Fn(f64) + Sync
         ..Contest::default()
     };
     let told = Contest { promotions: rushes.iter().map(Rush::announced).collect(), ..contest(&["presale"], false) };
-    let ignorant = Scenario { events: Vec::<EventWindow>::new(), ..scenario.clone() };
-    let mut entries = told.entries(&ignorant);
+    // Presale learns of promotions by their announcement alone, not by the labels that they are scored by.
+    let unlabelled = Scenario { events: Vec::<EventWindow>::new(), ..scenario.clone() };
+    let mut entries = told.entries(&unlabelled);
     let unannounced = entries.len();
-    entries.extend(contest(&["presale"], false).entries(&ignorant));
+    entries.extend(contest(&["presale"], false).entries(&unlabelled));
     entries.extend(contest(&["oracle"], false).entries(scenario));
     entries.extend(contest(&["hpa", "hpa-behavior"], true).entries(scenario));
     let mut outcomes = run_all(entries, scenario, progress, &|_, _, _| ());
@@ -142,7 +143,7 @@ mod tests {
         };
         let decided = |scenario: &Scenario| {
             let mut desired = Vec::new();
-            for mut policy in told.entries(&honest) {
+            for mut policy in told.entries(&Scenario { events: Vec::new(), ..honest.clone() }) {
                 scenario.run(policy.as_mut(), &mut |row| desired.push(row.desired));
             }
             desired
