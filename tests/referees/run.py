@@ -26,7 +26,7 @@ from protocol import LEVELS, Plan, recordings
 def answer(method, plan, origin, pipe):
     """One forecast, in a process of its own that can be stopped."""
     warnings.filterwarnings("ignore")
-    logging.getLogger("prophet").setLevel(logging.ERROR)
+    logging.getLogger("prophet").setLevel(logging.CRITICAL)
     try:
         past = plan.past(origin)
         rows = METHODS[method](plan, past, plan.seconds(origin, len(past)))
