@@ -52,3 +52,4 @@ clean: ## Remove build output (the tool cache stays)
 -include tests/e2e/e2e.mk
 -include tests/chaos/chaos.mk
 -include controller/backtest/bench.mk
+-include tests/referees/referees.mk

@@ -2,6 +2,7 @@
 TRACES ?= traces
 LEAD ?= 180
 ONLY ?=
+SEED ?= 1
 BENCH_OUT ?= out/bench
 
 .PHONY: bench
@@ -30,3 +31,9 @@ bench-pages: ## Race every policy over the recordings in TRACES=DIR, one JSON an
 	  target/release/presale backtest --trace $$f $$( [ -f $$events ] && echo --events $$events ) --lead-time $(LEAD)s \
 	    --json $(BENCH_OUT)/$$name.json --html $(BENCH_OUT)/$$name.html || echo "$$name: refused, see above"; \
 	done
+
+.PHONY: bench-promotions
+bench-promotions: ## Race Presale over seeded promotions put on the recordings in TRACES=DIR (ONLY=prefix,prefix SEED=1 LEAD=180)
+	@ls $(TRACES)/*.csv* >/dev/null 2>&1 || { echo "no recordings in $(TRACES): make bench-promotions TRACES=DIR names a folder of timestamp,value files"; exit 1; }
+	mkdir -p $(BENCH_OUT)
+	cargo run --release -p presale-backtest --example promotions -- $(TRACES) "$(ONLY)" $(LEAD) $(SEED) $(BENCH_OUT)/promotions.json

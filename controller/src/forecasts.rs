@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use presale_cluster::convert::ServiceSpec;
 use presale_crds::{ForecastPeak, ForecastStatus, Quantity};
 use presale_models::score::Scores;
-use presale_models::{LEVELS, PredictRequest, QuantileForecast, Sample, Target};
+use presale_models::{EventWindow, LEVELS, PredictRequest, QuantileForecast, Sample, Target};
 use presale_planner::{ForecastInput, HOLD};
 use presale_prometheus::ServiceKey;
 
@@ -42,6 +42,7 @@ struct Trained {
     stored: Stored,
     ahead: Option<Ahead>,
     band: Option<QuantileForecast>,
+    normal: Option<QuantileForecast>,
     /// The newest two forecasts of single readings, newest first.
     readings: VecDeque<QuantileForecast>,
     failed: Option<&'static str>,
@@ -75,7 +76,8 @@ pub(crate) struct ModelFacts {
 impl Forecasts {
     /// Puts a model to use in place of the one before.
     pub(crate) fn install(&self, key: &ServiceKey, stored: Stored, last_good: bool) {
-        let trained = Trained { stored, ahead: None, band: None, readings: VecDeque::new(), failed: None, last_good };
+        let readings = VecDeque::new();
+        let trained = Trained { stored, ahead: None, band: None, normal: None, readings, failed: None, last_good };
         self.slots(|slots| slots.insert(key.clone(), Slot::With(Box::new(trained))));
     }
 
@@ -94,9 +96,10 @@ impl Forecasts {
         self.slots(|slots| slots.remove(key));
     }
 
-    /// Shows the model one live minute.
-    pub(crate) fn observe(&self, key: &ServiceKey, minute: Timestamp, sample: Sample) {
+    /// Shows the model the promotions as they are known, and one live minute.
+    pub(crate) fn observe(&self, key: &ServiceKey, events: &[EventWindow], minute: Timestamp, sample: Sample) {
         self.trained(key, |trained| {
+            trained.stored.model.announce(events);
             trained.stored.model.observe(minute, sample);
             trained.ahead = None;
         });
@@ -123,6 +126,11 @@ impl Forecasts {
     /// The forecast that is shown: quantiles of the mean load per five minutes, over the horizon.
     pub(crate) fn band(&self, key: &ServiceKey, now: Timestamp, horizon: SignedDuration) -> Option<QuantileForecast> {
         self.trained(key, |trained| trained.band(now, horizon)).flatten()
+    }
+
+    /// The same as if no promotion were running or coming.
+    pub(crate) fn normal(&self, key: &ServiceKey, now: Timestamp, horizon: SignedDuration) -> Option<QuantileForecast> {
+        self.trained(key, |trained| trained.normal(now, horizon)).flatten()
     }
 
     /// Why there is no model, a stable word; `trained` where there is one.
@@ -210,15 +218,22 @@ impl Trained {
     }
 
     fn band(&mut self, now: Timestamp, horizon: SignedDuration) -> Option<QuantileForecast> {
-        let steps = steps(horizon, BAND_STEP);
-        let fresh = |band: &QuantileForecast| {
-            band.rows().len() == steps && band.origin() <= now && now.duration_since(band.origin()) < BAND_STEP
-        };
-        if !self.band.as_ref().is_some_and(fresh) {
-            let origin = self.origin(now, AHEAD_STEP);
-            self.band = self.predict(&PredictRequest { origin, step: BAND_STEP, steps, target: Target::Point });
+        if !self.band.as_ref().is_some_and(|band| shows(band, now, horizon)) {
+            self.band = self.predict(&self.banded(now, horizon));
         }
         self.band.clone()
+    }
+
+    fn normal(&mut self, now: Timestamp, horizon: SignedDuration) -> Option<QuantileForecast> {
+        if !self.normal.as_ref().is_some_and(|normal| shows(normal, now, horizon)) {
+            self.normal = self.stored.model.predict_normal(&self.banded(now, horizon)).ok();
+        }
+        self.normal.clone()
+    }
+
+    fn banded(&self, now: Timestamp, horizon: SignedDuration) -> PredictRequest {
+        let origin = self.origin(now, AHEAD_STEP);
+        PredictRequest { origin, step: BAND_STEP, steps: steps(horizon, BAND_STEP), target: Target::Point }
     }
 
     fn expected(&mut self, now: Timestamp, window: SignedDuration) -> Option<Expected> {
@@ -255,6 +270,12 @@ impl Trained {
             }
         }
     }
+}
+
+/// Whether a shown forecast still serves.
+fn shows(band: &QuantileForecast, now: Timestamp, horizon: SignedDuration) -> bool {
+    let whole = band.rows().len() == steps(horizon, BAND_STEP);
+    whole && band.origin() <= now && now.duration_since(band.origin()) < BAND_STEP
 }
 
 fn steps(length: SignedDuration, step: SignedDuration) -> usize {

@@ -1,6 +1,7 @@
 //! `presale`, the operator and its command line: parses the arguments, runs one command, exits with its code.
 
 mod admin;
+mod calendar;
 mod cli;
 mod clock;
 mod config;

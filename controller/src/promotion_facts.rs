@@ -6,11 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use presale_crds::{PromotionEvent, ShopService};
 use presale_models::uplift::Curve;
-use presale_models::{Expectation, ObservedUplift, QuantileForecast, Series, Uplift, UpliftModel};
+use presale_models::{ObservedUplift, QuantileForecast, Series, Uplift};
 use presale_planner::promotion::{Baseline, Occurrence, Phase, Schedule, observe};
 use presale_planner::{Policy, PromotionPlan, PromotionSpec};
 use presale_prometheus::{Measure, ServiceQuery};
 
+use crate::calendar::{events_of, learned_of};
 use crate::operator::{Operator, key_of};
 use crate::signals::floor;
 use crate::tick::query_of;
@@ -59,7 +60,7 @@ pub(crate) async fn gather(
     now: Timestamp,
 ) -> Vec<Known> {
     let occurrence = near(spec, now);
-    let learned = learned(operator, event);
+    let learned = learned_of(operator, &event.namespace().unwrap_or_default());
     let mut all = Vec::new();
     for target in &spec.targets {
         let place = kube::runtime::reflector::ObjectRef::<ShopService>::new(&target.service);
@@ -70,6 +71,7 @@ pub(crate) async fn gather(
         let key = key_of(&shop);
         let query = query_of(operator, &shop, &service);
         let past = past(operator, &query, service.lookback, now).await;
+        let normal = operator.forecasts.normal(&key, now, service.horizon);
         let (capacity, live) =
             operator.services.with(&key, |service| (service.learning.capacity(), service.signals.recent().ok()));
         all.push(Known {
@@ -79,7 +81,7 @@ pub(crate) async fn gather(
             uplift: learned.predict(&spec.kind, target.expectation),
             live,
             occurrence,
-            forecast: operator.forecasts.band(&key, now, service.horizon),
+            forecast: operator.promotions.normal(&key, occurrence, now, normal),
             past,
             query,
             policy: service.policy,
@@ -96,30 +98,7 @@ fn near(spec: &PromotionSpec, now: Timestamp) -> Option<Occurrence> {
     coming.iter().find(|o| now < o.end).or_else(|| coming.first()).copied()
 }
 
-/// What earlier promotions of the namespace brought: their statuses are the memory.
-fn learned(operator: &Operator, event: &PromotionEvent) -> UpliftModel {
-    let mut model = UpliftModel::default();
-    let mut all = operator.stores.promotions.state();
-    all.retain(|other| other.namespace() == event.namespace());
-    all.sort_by_key(|other| (other.creation_timestamp().map(|time| time.0), other.name_any()));
-    for other in all {
-        let expectation = |service: &str| {
-            let target = other.spec.targets.iter().find(|target| target.service.as_deref() == Some(service))?;
-            let range = target.expected_uplift.as_ref()?;
-            let (low, likely, high) = (range.low.parse().ok()?, range.likely.parse().ok()?, range.high.parse().ok()?);
-            Expectation::new(low, likely, high).ok()
-        };
-        for stored in other.status.iter().flat_map(|s| &s.occurrences).flat_map(|o| &o.observed_uplift) {
-            if let (Ok(mean), Ok(sd)) = (stored.mean.parse(), stored.sd.parse()) {
-                let observed = ObservedUplift { mean, sd, censored: stored.censored };
-                model.learn(&other.spec.kind, expectation(&stored.service), &observed);
-            }
-        }
-    }
-    model
-}
-
-/// The past of one service, read at most every few hours; the old one serves while Prometheus does not answer.
+/// The past of one service without its promotions, read at most every few hours; the old one serves while Prometheus does not answer.
 async fn past(
     operator: &Operator,
     query: &ServiceQuery,
@@ -136,7 +115,8 @@ async fn past(
     let start = floor(end.checked_sub(lookback).ok()?, GRID);
     match operator.prometheus.as_ref()?.history(query, Measure::Load, (start, end), GRID).await {
         Ok(series) => {
-            let series = Arc::new(series);
+            let labelled: Vec<_> = events_of(operator, &query.key, now).iter().map(|e| (e.start, e.end)).collect();
+            let series = Arc::new(series.without(&labelled));
             operator.promotions.keep_past(&query.key, now, Arc::clone(&series));
             Some(series)
         }

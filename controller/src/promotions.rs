@@ -3,17 +3,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
-use presale_models::Series;
-use presale_planner::promotion::Phase;
+use jiff::{SignedDuration, Timestamp};
+use presale_models::{QuantileForecast, Series};
+use presale_planner::promotion::{Occurrence, Phase};
 use presale_planner::{PromotionFloor, PromotionPlan};
 use presale_prometheus::ServiceKey;
+
+/// How long after its start a promotion's forecast of the normal load is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(48);
 
 /// Plans by namespace and name of their `PromotionEvent`.
 #[derive(Debug, Default)]
 pub(crate) struct Promotions {
     plans: Mutex<HashMap<(String, String), PromotionPlan>>,
     pasts: Mutex<HashMap<ServiceKey, (Timestamp, Arc<Series>)>>,
+    normals: Mutex<HashMap<(ServiceKey, Timestamp), QuantileForecast>>,
 }
 
 impl Promotions {
@@ -85,6 +89,27 @@ impl Promotions {
     /// Keeps a past that was read.
     pub(crate) fn keep_past(&self, key: &ServiceKey, read: Timestamp, past: Arc<Series>) {
         self.pasts.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), (read, past));
+    }
+
+    /// The forecast of the normal load to plan `occurrence` with: the newest until it starts, then the last one of before.
+    pub(crate) fn normal(
+        &self,
+        key: &ServiceKey,
+        occurrence: Option<Occurrence>,
+        now: Timestamp,
+        made: Option<QuantileForecast>,
+    ) -> Option<QuantileForecast> {
+        let Some(start) = occurrence.map(|occurrence| occurrence.start) else { return made };
+        let mut normals = self.normals.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (key.clone(), start);
+        let frozen = now > start || made.is_none();
+        if let Some(before) = normals.get(&place).filter(|_| frozen) {
+            return Some(before.clone());
+        }
+        let made = made?;
+        normals.retain(|(_, start), _| now.duration_since(*start) < KEPT);
+        normals.insert(place, made.clone());
+        Some(made)
     }
 
     fn plans<T>(&self, job: impl FnOnce(&mut HashMap<(String, String), PromotionPlan>) -> T) -> T {

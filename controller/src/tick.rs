@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::calendar::events_of;
 use crate::config::unsigned;
 use crate::operator::{Operator, key_of};
 use crate::signals::floor;
@@ -77,7 +78,8 @@ fn take(operator: &Operator, query: &ServiceQuery, readings: ServiceReadings, li
         service.signals.ended_minute(now).map(|minute| (minute, service.signals.sample()))
     });
     if let Some((minute, sample)) = ended {
-        operator.forecasts.observe(&query.key, minute, sample);
+        let events = events_of(operator, &query.key, now);
+        operator.forecasts.observe(&query.key, &events, minute, sample);
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::calendar::events_of;
 use crate::config::unsigned;
 use crate::model_store::{Found, ModelStore, Stored};
 use crate::operator::{Operator, key_of};
@@ -158,7 +159,7 @@ impl Trainer {
         let job = Job {
             query: query_of(&operator, shop, spec),
             config: config_of(&operator, &key, spec),
-            events: events_of(&operator, &key),
+            events: events_of(&operator, &key, now),
             lookback: spec.lookback,
             fingerprint: fingerprint(spec),
         };
@@ -304,26 +305,6 @@ fn config_of(operator: &Operator, key: &ServiceKey, spec: &ServiceSpec) -> Servi
         hold: HOLD,
         seed: fingerprint(spec),
     }
-}
-
-/// Promotions that reached the service, so that their minutes are no pattern and no outlier.
-fn events_of(operator: &Operator, key: &ServiceKey) -> Vec<EventWindow> {
-    let mut windows = Vec::new();
-    for event in operator.stores.promotions.state() {
-        let same_place = event.metadata.namespace.as_deref() == Some(key.namespace.as_str());
-        let known_from = event.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
-        for occurrence in event.status.iter().filter(|_| same_place).flat_map(|status| &status.occurrences) {
-            if occurrence.plan.iter().any(|plan| plan.service == key.service) {
-                windows.push(EventWindow {
-                    start: occurrence.start.0,
-                    end: occurrence.end.0,
-                    kind: event.spec.kind.clone(),
-                    known_from,
-                });
-            }
-        }
-    }
-    windows
 }
 
 /// Digest of what a model is made of, the data aside.

@@ -9,7 +9,7 @@ const MAGIC: [u8; 4] = *b"PRSL";
 const HEADER: usize = 14;
 
 /// Version of the payload's schema; a model of another version is retrained, not guessed at.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// Why bytes are no artifact of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::Conformal;
 use crate::ensemble::Q;
+use crate::event::Effect;
 use crate::grid::{exp, log};
 use crate::ladder::Ladder;
 use crate::outlook::Outlook;
@@ -57,13 +58,13 @@ impl Live {
         }
     }
 
-    /// Applies the shift of an event and the offsets that events have earned; nothing in normal times.
-    pub(crate) fn adjust(&self, row: &mut [f64; Q], shift: Option<f64>) {
-        if let Some(shift) = shift {
-            for z in row.iter_mut() {
-                *z = (*z + shift).max(0.0);
+    /// Applies what is expected of an event, and the offsets that lasting events have earned; nothing in normal times.
+    pub(crate) fn adjust(&self, row: &mut [f64; Q], effect: Option<Effect>) {
+        if let Some(effect) = effect {
+            effect.factor.apply(row);
+            if effect.lasting {
+                self.event.apply(row);
             }
-            self.event.apply(row);
         }
     }
 

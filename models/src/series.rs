@@ -125,6 +125,22 @@ impl Series {
         self.index_of(t).and_then(|i| self.samples.get(i).copied()).unwrap_or(Sample::Missing)
     }
 
+    /// The same with every step missing that touches one of the spans `[from, to)`.
+    #[must_use]
+    pub fn without(&self, spans: &[(Timestamp, Timestamp)]) -> Self {
+        let touched = |start: Timestamp| {
+            let end = start.saturating_add(self.step).unwrap_or(Timestamp::MAX);
+            spans.iter().any(|(from, to)| *from < end && start < *to)
+        };
+        let time = |i: usize| {
+            let offset = self.step.saturating_mul(i32::try_from(i).unwrap_or(i32::MAX));
+            self.start.saturating_add(offset).unwrap_or(Timestamp::MAX)
+        };
+        let samples = self.samples.iter().enumerate();
+        let samples = samples.map(|(i, s)| if touched(time(i)) { Sample::Missing } else { *s }).collect();
+        Self { samples, ..self.clone() }
+    }
+
     /// Share of steps with a value, 0..=1; 0 for an empty series.
     pub fn completeness(&self) -> f64 {
         if self.samples.is_empty() {
@@ -153,6 +169,17 @@ mod tests {
         assert!(error.to_string().contains("longer than zero"), "{error}");
         let good = Series::new(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(60), vec![Sample::Missing]).unwrap();
         assert_eq!(serde_json::from_str::<Series>(&serde_json::to_string(&good).unwrap()).unwrap(), good);
+    }
+
+    #[test]
+    fn steps_that_touch_a_span_are_left_out() {
+        let start = Timestamp::from_second(1_000).unwrap();
+        let series = Series::new(start, SignedDuration::from_secs(60), vec![Sample::Value(1.0); 5]).unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let left = series.without(&[(at(1_119), at(1_180)), (at(1_240), at(1_241))]);
+        let known: Vec<bool> = left.samples().iter().map(|s| s.value().is_some()).collect();
+        assert_eq!(known, [true, false, false, true, false]);
+        assert_eq!(left.end(), series.end());
     }
 
     #[test]

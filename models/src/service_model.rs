@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{self, ArtifactError};
 use crate::burst;
-use crate::event::{self, Effects};
+use crate::event::{Effect, Effects};
 use crate::grid::{Grid, exp, log};
 use crate::ladder::Ladder;
 use crate::live::Live;
@@ -14,7 +14,7 @@ use crate::outlook::Outlook;
 use crate::score::Scores;
 use crate::training::Past;
 use crate::within::Within;
-use crate::{Expert, ForecastError, LEVELS, PredictRequest, QuantileForecast, Sample, Series, Target};
+use crate::{Expert, ForecastError, LEVELS, PredictRequest, QuantileForecast, Sample, Series, Target, Uplift};
 
 const DAY: i64 = 86_400;
 
@@ -34,7 +34,7 @@ pub struct ServiceModelConfig {
 }
 
 /// A labelled stretch of time: a promotion, an outage, a closure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventWindow {
     /// First instant inside.
     pub start: Timestamp,
@@ -44,6 +44,9 @@ pub struct EventWindow {
     pub kind: String,
     /// From when on it was known; [`Timestamp::MIN`] = long ahead. Never used before that time.
     pub known_from: Timestamp,
+    /// What is believed of its ratio to normal load; `None` = what its kind brought before.
+    #[serde(default)]
+    pub uplift: Option<Uplift>,
 }
 
 /// Steps of history that are learned from: 28 d at 5 min.
@@ -105,8 +108,7 @@ impl ServiceModel {
         }
         let scale = grid.scale;
         let reach = usize::try_from(DAY / grid.step).unwrap_or(1).clamp(30, 288);
-        let masked = event::masked(&grid, events);
-        let mut past = Past::new(grid, reach, &masked, &zone, config.country.as_deref());
+        let mut past = Past::new(grid, reach, events, &zone, config.country.as_deref());
         past.without = expert;
         let (coarse, trials) = past.fit();
         let minutes = past.leveled(Grid::scaled(recent, MOST_FINE, scale));
@@ -135,12 +137,19 @@ impl ServiceModel {
     /// Takes in one live minute that starts at `at`. [`Sample::Missing`] and [`Sample::Censored`] freeze everything that is
     /// learned; a minute that was seen already changes nothing.
     pub fn observe(&mut self, at: Timestamp, sample: Sample) {
-        let z = sample.value().map_or(f64::NAN, |y| log(y, self.scale));
         let at = at.as_second();
+        if self.fine.as_ref().is_some_and(|fine| at < fine.end) {
+            return;
+        }
+        let y = sample.value();
+        if let Some(y) = y.filter(|_| self.effects.waits(at)) {
+            let usual = self.point(at, at + 60, None)[2];
+            self.effects.see(at, log(y, self.scale), usual);
+        }
+        // The usual waits for a brief event to end: its minutes are missing.
+        let y = y.filter(|_| !self.effects.waits(at));
+        let z = y.map_or(f64::NAN, |y| log(y, self.scale));
         if let Some(fine) = &mut self.fine {
-            if at < fine.end {
-                return;
-            }
             self.live.issue_fine(fine, &self.outlook, at);
             while fine.end < at && at - fine.end <= DAY {
                 fine.observe(f64::NAN, &self.outlook);
@@ -150,7 +159,14 @@ impl ServiceModel {
             self.live.mature_fine(fine, at, z);
         }
         let inside = self.effects.inside(at);
-        self.live.minute((at, sample.value()), &mut self.coarse, &self.outlook, inside);
+        self.live.minute((at, y), &mut self.coarse, &self.outlook, inside);
+    }
+
+    /// Takes the calendar of events as it is known now in place of the one that the model was trained with, and what is believed
+    /// of those to come. What was learned of their kinds stays.
+    pub fn announce(&mut self, events: &[EventWindow]) {
+        let now = self.data_until().as_second();
+        self.effects.announce(events, now);
     }
 
     /// Forecasts quantiles of the load's mean per row ([`Target::Point`]) or of its maximum over the time that a decision
@@ -159,6 +175,23 @@ impl ServiceModel {
     /// # Errors
     /// [`ForecastError::Request`] for a step ≤ 0, no rows or more than 100,000, or an origin before the end of the data.
     pub fn predict(&self, request: &PredictRequest) -> Result<QuantileForecast, ForecastError> {
+        let now = self.data_until().as_second();
+        self.rows(request, &|from, to| self.effects.of(from, to, now))
+    }
+
+    /// Forecasts as if no labelled event were running or coming: what a promotion multiplies.
+    ///
+    /// # Errors
+    /// As [`ServiceModel::predict`].
+    pub fn predict_normal(&self, request: &PredictRequest) -> Result<QuantileForecast, ForecastError> {
+        self.rows(request, &|_, _| None)
+    }
+
+    fn rows(
+        &self,
+        request: &PredictRequest,
+        effect: &dyn Fn(i64, i64) -> Option<Effect>,
+    ) -> Result<QuantileForecast, ForecastError> {
         let refused = |what: String| Err(ForecastError::Request(what));
         if request.step.as_secs() < 1 || request.steps == 0 || request.steps > 100_000 {
             return refused("a step of whole seconds and 1..=100000 rows would pass".into());
@@ -169,8 +202,14 @@ impl ServiceModel {
         let row = |i: usize| {
             let from = request.origin.as_second() + request.step.as_secs() * i64::try_from(i).unwrap_or(0);
             let row = match request.target {
-                Target::Point => self.point(from, from + request.step.as_secs()),
-                Target::Maximum { lead_time, hold } => self.maximum(from + lead_time.as_secs(), hold.as_secs().max(1)),
+                Target::Point => {
+                    let to = from + request.step.as_secs();
+                    self.point(from, to, effect(from, to))
+                }
+                Target::Maximum { lead_time, hold } => {
+                    let (from, hold) = (from + lead_time.as_secs(), hold.as_secs().max(1));
+                    self.maximum(from, hold, effect(from, from + hold))
+                }
             };
             row.map(|z| exp(z, self.scale))
         };
@@ -222,7 +261,7 @@ impl ServiceModel {
     }
 
     /// Log-space quantiles of the mean over `[from, to)`.
-    fn point(&self, from: i64, to: i64) -> [f64; LEVELS.len()] {
+    fn point(&self, from: i64, to: i64, effect: Option<Effect>) -> [f64; LEVELS.len()] {
         let step = self.coarse.step;
         let parts = ((to - from) / step).clamp(1, 288);
         let mut row = [0.0; LEVELS.len()];
@@ -239,18 +278,17 @@ impl ServiceModel {
             }
             self.within.widen(&mut row, (to - from) as f64, step as f64);
         }
-        self.live.adjust(&mut row, self.effects.shift(from, to, self.coarse.end));
+        self.live.adjust(&mut row, effect);
         row
     }
 
     /// Log-space quantiles of the maximum over `[from, from + hold)`: by the minutes while they reach, else by the grid.
-    fn maximum(&self, from: i64, hold: i64) -> [f64; LEVELS.len()] {
-        let shift = self.effects.shift(from, from + hold, self.coarse.end);
+    fn maximum(&self, from: i64, hold: i64, effect: Option<Effect>) -> [f64; LEVELS.len()] {
         if let Some(fine) = self.fine.as_ref().filter(|_| hold == self.config.hold.as_secs()) {
             let horizon = (from - fine.end) as f64 / fine.step as f64 + 1.0;
             if fine.heads.last().is_some_and(|h| horizon <= h.horizon as f64) {
                 let mut row = fine.row(horizon, &self.outlook);
-                self.live.adjust(&mut row, shift);
+                self.live.adjust(&mut row, effect);
                 return row;
             }
         }
@@ -260,7 +298,7 @@ impl ServiceModel {
         let rows = (first..=last.min(first + 48)).map(|h| self.coarse.row(h.max(1) as f64, &self.outlook));
         let mut row = rows.reduce(|a, b| std::array::from_fn(|j| a[j].max(b[j]))).unwrap_or_default();
         self.within.raise(&mut row);
-        self.live.adjust(&mut row, shift);
+        self.live.adjust(&mut row, effect);
         row
     }
 }

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::calendar::Calendar;
 use crate::detail::{Detail, Seen};
+use crate::event::{self, Factor};
 use crate::expert::Expert;
 use crate::grid::Grid;
 use crate::head::{Head, Lesson, Trial};
@@ -12,8 +13,9 @@ use crate::ladder::Ladder;
 use crate::outlier;
 use crate::outlook::Outlook;
 use crate::season::{Guide, Profile, Season};
+use crate::service_model::EventWindow;
 use crate::shift;
-use crate::state::states;
+use crate::state::{State, states};
 
 /// Rungs of the coarse ladder: dense where the forecast changes fast.
 const RUNGS: [usize; 15] = [1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 60, 96, 144, 216, 288];
@@ -22,12 +24,17 @@ const SCORED: usize = 12;
 /// Days whose minutes say how the coming day's lie within their steps.
 const MINUTE_DAYS: usize = 2;
 const DAY: i64 = 86_400;
+/// Share of the present distance from the usual that an event's ratio is measured from.
+const LASTS: f64 = 0.8;
 /// Width of a row of the outlook where the grid is finer, in seconds.
 const OUTLOOK_STEP: i64 = 900;
 
-/// A coarse grid with everything that is known of its seasons.
+/// A coarse grid with everything that is known of its seasons. Steps inside of brief events are missing in it.
 pub(crate) struct Past {
     pub(crate) grid: Grid,
+    loud: Vec<f64>,
+    brief: Vec<(i64, i64)>,
+    states: Vec<State>,
     season: Season,
     guide: Guide,
     calendar: Calendar,
@@ -40,46 +47,60 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    /// Finds seasons, outliers, level shifts and profiles; `masked` steps never enter the profile.
-    pub(crate) fn new(mut grid: Grid, reach: usize, masked: &[bool], zone: &TimeZone, country: Option<&str>) -> Self {
+    /// Finds seasons, outliers, level shifts and profiles. Labelled steps never enter the profile, brief events nothing at all
+    /// but their own effects.
+    pub(crate) fn new(
+        mut grid: Grid,
+        reach: usize,
+        events: &[EventWindow],
+        zone: &TimeZone,
+        country: Option<&str>,
+    ) -> Self {
         let season = Season::of(grid.step, grid.observed());
         let horizon = 2 * reach + 2;
         let year = |second: i64| jiff::Timestamp::from_second(second).unwrap_or_default().to_zoned(zone.clone()).year();
         let holidays = Holidays::of(country, year(grid.start)..=year(grid.second_of(grid.len() + horizon)));
         let calendar = Calendar::new(grid.start, grid.step, grid.len() + horizon, zone, &holidays);
-        let usable = outlier::usable(&grid, season, masked);
+        let brief = event::brief(&grid, events);
+        let usable = outlier::usable(&grid, season, &event::masked(&grid, events));
         let shifted = shift::to_present(&grid, season, &usable);
         for (z, by) in grid.z.iter_mut().zip(&shifted) {
             *z = (*z + by).clamp(0.0, f64::INFINITY);
         }
+        let loud = grid.z.clone();
+        silence(&mut grid, &brief);
         let mut guide = Guide::new(&grid, season, &usable);
         guide.choose_blend(&grid, &calendar);
         let profiles = |guide: &Guide| (0..grid.len()).map(|i| guide.profile(i, 1, &calendar)).collect::<Vec<_>>();
         let here = profiles(&guide);
         guide.learn_spread(&grid, &here);
         let here = profiles(&guide);
-        Self { grid, season, guide, calendar, usable, shifted, reach, here, without: None }
+        let states = states(&grid.z, &here);
+        Self { grid, loud, brief, states, season, guide, calendar, usable, shifted, reach, here, without: None }
     }
 
-    /// Another grid of the same load, on the level of the present as this one is.
+    /// Another grid of the same load, on the level of the present and without brief events as this one is.
     pub(crate) fn leveled(&self, mut other: Grid) -> Grid {
         for i in 0..other.len() {
             let at = usize::try_from(self.grid.index_of(other.second_of(i))).ok();
             let by = at.and_then(|at| self.shifted.get(at)).copied().unwrap_or(0.0);
             other.z[i] = (other.z[i] + by).clamp(0.0, f64::INFINITY);
         }
+        silence(&mut other, &self.brief);
         other
     }
 
-    /// Distances from the usual of the steps inside `[from, to)`, seconds since the epoch.
-    pub(crate) fn residuals(&self, from: i64, to: i64) -> Vec<f64> {
+    /// Logarithms of the load's ratio to what was usual before, of the steps inside `[from, to)`, seconds since the epoch.
+    pub(crate) fn ratios(&self, from: i64, to: i64) -> Vec<f64> {
         let index = |second: i64| usize::try_from(self.grid.index_of(second)).unwrap_or(0).min(self.grid.len());
-        (index(from)..index(to)).map(|i| self.grid.z[i] - self.here[i].usual()).filter(|r| r.is_finite()).collect()
+        let moved = self.states.get(index(from)).map_or(0.0, |state| LASTS * state.residual[2]);
+        let ratio = |i: usize| Factor::between(self.loud[i], self.here[i].usual() + moved);
+        (index(from)..index(to)).map(ratio).filter(|r| r.is_finite()).collect()
     }
 
     /// Fits every rung; the trials are in time order.
     pub(crate) fn fit(&self) -> (Ladder, Vec<Trial>) {
-        let all = states(&self.grid.z, &self.here);
+        let all = &self.states;
         let mut levels = vec![f64::NAN];
         levels.extend_from_slice(self.guide.levels());
         let first = (2 * self.season.short).min(self.grid.len() / 3).max(8);
@@ -98,7 +119,7 @@ impl Past {
             }
             let lesson = Lesson {
                 z: &self.grid.z,
-                states: &all,
+                states: all,
                 here: &self.here,
                 there: &there.1,
                 levels: &levels,
@@ -211,5 +232,14 @@ impl Past {
         let profiles: Vec<Profile> = (from..to.max(from)).map(profile).collect();
         Outlook::new(self.grid.second_of(from), self.grid.step, profiles.iter().copied())
             .detailed(self.grid.step, profiles.iter().copied())
+    }
+}
+
+/// Leaves out the steps that touch any of the spans.
+fn silence(grid: &mut Grid, spans: &[(i64, i64)]) {
+    for i in 0..grid.len() {
+        if event::inside(spans, grid.second_of(i), grid.step) {
+            grid.z[i] = f64::NAN;
+        }
     }
 }

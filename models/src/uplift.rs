@@ -1,10 +1,11 @@
 //! Promotions: how much they multiply the load, from what people expect and from what past promotions did.
 //!
 //! Log-normal: ln u = ln x + b + d(kind) + ε, where x is what people expect, b their habitual bias, d the kind's. Each
-//! past promotion moves b and d and narrows their variance; a censored one (the service was saturated, so the true demand
-//! was higher) can only move them up.
+//! past promotion moves b and d, narrows their variance, and tells how much single ones scatter; a censored one (the service
+//! was saturated, so the true demand was higher) can only move b and d up.
 //!
-//! **Source**: conjugate normal (Kalman) update; censored update by the moments of the truncated normal (Tobin, 1958).
+//! **Source**: conjugate normal (Kalman) update, the scatter by online EM (Cappé and Moulines, 2009); censored update by the
+//! moments of the truncated normal (Tobin, 1958).
 
 mod curve;
 
@@ -22,6 +23,8 @@ const BIAS_SD: f64 = 0.35;
 const KIND_SD: f64 = 0.2;
 /// Scatter of single promotions around what was expected.
 const SCATTER_SD: f64 = 0.35;
+/// How many promotions the guess at the scatter weighs as much as.
+const SCATTER_WEIGHT: f64 = 6.0;
 /// Least scatter that a stated range may claim: people are surer than they should be.
 const LEAST_STATED_SD: f64 = 0.15;
 /// Expected uplift where nobody stated one.
@@ -136,11 +139,13 @@ struct Belief {
 pub struct UpliftModel {
     bias: Belief,
     kinds: BTreeMap<String, Belief>,
+    /// Squares of how far single promotions came out from what was expected of them, in units of the guess; and how many.
+    scatter: (f64, f64),
 }
 
 impl Default for UpliftModel {
     fn default() -> Self {
-        Self { bias: Belief { mean: 0.0, variance: BIAS_SD * BIAS_SD }, kinds: BTreeMap::new() }
+        Self { bias: Belief { mean: 0.0, variance: BIAS_SD * BIAS_SD }, kinds: BTreeMap::new(), scatter: (0.0, 0.0) }
     }
 }
 
@@ -152,7 +157,7 @@ impl UpliftModel {
         let moved = self.bias.mean + kind.mean;
         Uplift {
             ln_mean: libm::log(x) + moved,
-            ln_sd: libm::sqrt(self.bias.variance + kind.variance + sd * sd),
+            ln_sd: libm::sqrt(self.bias.variance + kind.variance + self.scattered() * sd * sd),
             most: expectation.and_then(|e| e.most()).map(|m| m * libm::exp(moved)),
         }
     }
@@ -164,8 +169,8 @@ impl UpliftModel {
         }
         let before = self.kind(kind);
         let (x, sd) = stated(expectation);
-        let noise = sd * sd + observed.sd * observed.sd;
-        let total = self.bias.variance + before.variance + noise;
+        let single = self.scattered() * sd * sd;
+        let total = self.bias.variance + before.variance + single + observed.sd * observed.sd;
         let surprise = libm::log(observed.mean) - libm::log(x) - self.bias.mean - before.mean;
         let (shift, left) = if observed.censored { gaussian::at_least(surprise, total) } else { (surprise, 0.0) };
         let update = |belief: Belief| {
@@ -175,8 +180,19 @@ impl UpliftModel {
                 variance: belief.variance - gain * gain * (total - left).max(0.0),
             }
         };
+        // What of the surprise is likely the single promotion's own. A bound says nothing of it.
+        if !observed.censored {
+            let gain = single / total;
+            self.scatter.0 += (gain * gain * surprise * surprise + single * (1.0 - gain)) / (sd * sd);
+            self.scatter.1 += 1.0;
+        }
         self.bias = update(self.bias);
         self.kinds.insert(kind.to_owned(), update(before));
+    }
+
+    /// Variance of single promotions over the guess at it.
+    fn scattered(&self) -> f64 {
+        (SCATTER_WEIGHT + self.scatter.0) / (SCATTER_WEIGHT + self.scatter.1)
     }
 
     fn kind(&self, kind: &str) -> Belief {
@@ -242,6 +258,19 @@ mod tests {
             model.learn("Drop", range, &seen(8.0));
         }
         assert!(model.predict("Drop", range).quantile(0.95) > 8.0);
+    }
+
+    #[test]
+    fn people_who_guess_well_are_trusted_more_and_wild_guessers_less() {
+        let after = |off: f64| {
+            let mut model = UpliftModel::default();
+            for i in 0..12 {
+                let factor = if i % 2 == 0 { off } else { 1.0 / off };
+                model.learn("Drop", Some(likely(4.0)), &seen(4.0 * factor));
+            }
+            model.predict("Drop", Some(likely(4.0))).ln_sd
+        };
+        assert!(after(1.05) < 0.3 && after(2.0) > 0.5, "{} {}", after(1.05), after(2.0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which policies run at which settings, and a whole backtest: all of them on one scenario.
 
 use presale_models::Level;
-use presale_planner::{PromotionFloor, Trust};
+use presale_planner::{PromotionSpec, Trust};
 
 use crate::baseline::{
     ahpa::Ahpa,
@@ -52,8 +52,8 @@ pub struct Contest {
     pub level: Level,
     /// Merchant's time zone.
     pub time_zone: String,
-    /// Floors of promotions known ahead.
-    pub promotions: Vec<PromotionFloor>,
+    /// Promotions that were announced; they reach [`crate::rush::SERVICE`].
+    pub promotions: Vec<PromotionSpec>,
 }
 
 impl Default for Contest {
@@ -111,29 +111,7 @@ impl Contest {
         progress: &(dyn Fn(f64) + Sync),
         watch: &(dyn Fn(usize, &str, Row) + Sync),
     ) -> Vec<Outcome> {
-        let entries = self.entries(scenario);
-        let total = entries.len().max(1) as f64;
-        let queue = std::sync::Mutex::new(entries.into_iter().enumerate().collect::<std::collections::VecDeque<_>>());
-        let done = std::sync::Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    loop {
-                        let next = queue.lock().ok().and_then(|mut q| q.pop_front());
-                        let Some((index, mut policy)) = next else { break };
-                        let name = policy.name();
-                        let outcome = scenario.run(policy.as_mut(), &mut |row| watch(index, name, row));
-                        if let Ok(mut done) = done.lock() {
-                            done.push((index, outcome));
-                            progress(done.len() as f64 / total);
-                        }
-                    }
-                });
-            }
-        });
-        let mut done = done.into_inner().unwrap_or_default();
-        done.sort_by_key(|(index, _)| *index);
-        let mut outcomes: Vec<Outcome> = done.into_iter().map(|(_, outcome)| outcome).collect();
+        let mut outcomes = run_all(self.entries(scenario), scenario, progress, watch);
         let mut oracle = Oracle::new(&scenario.loads, &scenario.plant);
         let hours = scenario.run(&mut oracle, &mut |_| ()).replica_hours;
         let mean = scenario.loads.iter().sum::<f64>() / scenario.loads.len().max(1) as f64;
@@ -141,6 +119,37 @@ impl Contest {
         relate(&mut outcomes, hours, &still);
         outcomes
     }
+}
+
+/// Runs policies over a scenario on two threads; the outcomes come in the policies' order.
+pub fn run_all(
+    entries: Vec<Box<dyn Policy + Send>>,
+    scenario: &Scenario,
+    progress: &(dyn Fn(f64) + Sync),
+    watch: &(dyn Fn(usize, &str, Row) + Sync),
+) -> Vec<Outcome> {
+    let total = entries.len().max(1) as f64;
+    let queue = std::sync::Mutex::new(entries.into_iter().enumerate().collect::<std::collections::VecDeque<_>>());
+    let done = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().ok().and_then(|mut q| q.pop_front());
+                    let Some((index, mut policy)) = next else { break };
+                    let name = policy.name();
+                    let outcome = scenario.run(policy.as_mut(), &mut |row| watch(index, name, row));
+                    if let Ok(mut done) = done.lock() {
+                        done.push((index, outcome));
+                        progress(done.len() as f64 / total);
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// Policies without a target.

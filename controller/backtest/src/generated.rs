@@ -40,7 +40,7 @@ pub fn month(seed: u64) -> (Trace, Vec<EventWindow>) {
 
 fn window(start: i64, end: i64) -> EventWindow {
     let at = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
-    EventWindow { start: at(start), end: at(end), kind: "promotion".into(), known_from: Timestamp::MIN }
+    EventWindow { start: at(start), end: at(end), kind: "promotion".into(), known_from: Timestamp::MIN, uplift: None }
 }
 
 #[cfg(test)]

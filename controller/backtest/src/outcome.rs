@@ -42,6 +42,24 @@ pub struct Outcome {
     /// SPEC time shares (τU, τO).
     #[serde(skip)]
     pub time_shares: (f64, f64),
+    /// What happened inside of labelled events.
+    #[serde(skip)]
+    pub inside: Inside,
+}
+
+/// What a run cost and failed to serve inside of labelled events.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Inside {
+    /// Minutes inside.
+    pub minutes: u32,
+    /// Those in which more than 1 % of the requests were beyond what ready replicas serve in time.
+    pub violated_minutes: u32,
+    /// Requests that were offered.
+    pub offered: f64,
+    /// Requests that were dropped.
+    pub unserved: f64,
+    /// Replicas paid for, in hours.
+    pub replica_hours: f64,
 }
 
 /// Adds up a run.
@@ -54,7 +72,7 @@ pub struct Tally {
     beyond: f64,
     minute: (f64, f64, bool),
     minutes: (u32, u32),
-    event_minutes: (u32, u32),
+    inside: Inside,
     actions: u32,
     max_step: u32,
     under: f64,
@@ -75,9 +93,15 @@ impl Tally {
         self.offered += served.offered;
         self.unserved += served.unserved;
         self.beyond += served.beyond_objective;
+        let (hours, lost) = (f64::from(served.paid) * TICK as f64 / 3600.0, served.unserved * TICK as f64);
         if let Some(block) = self.blocks.last_mut() {
-            block.0 += f64::from(served.paid) * TICK as f64 / 3600.0;
-            block.1 += served.unserved * TICK as f64;
+            block.0 += hours;
+            block.1 += lost;
+        }
+        if inside_event {
+            self.inside.offered += served.offered * TICK as f64;
+            self.inside.unserved += lost;
+            self.inside.replica_hours += hours;
         }
         self.minute =
             (self.minute.0 + served.offered, self.minute.1 + served.beyond_objective, self.minute.2 || inside_event);
@@ -85,7 +109,8 @@ impl Tally {
             let violated = u32::from(self.minute.1 > 0.01 * self.minute.0);
             self.minutes = (self.minutes.0 + violated, self.minutes.1 + 1);
             if self.minute.2 {
-                self.event_minutes = (self.event_minutes.0 + violated, self.event_minutes.1 + 1);
+                self.inside.violated_minutes += violated;
+                self.inside.minutes += 1;
             }
             self.minute = (0.0, 0.0, false);
         }
@@ -110,7 +135,8 @@ impl Tally {
             unserved_ratio: self.unserved / self.offered.max(1e-12),
             violation_minutes_ratio: share(self.minutes),
             violated_requests_ratio: self.beyond / self.offered.max(1e-12),
-            event_violation_minutes_ratio: (self.event_minutes.1 > 0).then(|| share(self.event_minutes)),
+            event_violation_minutes_ratio: (self.inside.minutes > 0)
+                .then(|| share((self.inside.violated_minutes, self.inside.minutes))),
             actions_per_day: f64::from(self.actions) / (ticks * TICK as f64 / 86_400.0),
             max_step: self.max_step,
             under_provisioning: self.under / ticks,
@@ -118,6 +144,7 @@ impl Tally {
             elastic_speedup: f64::NAN,
             blocks: self.blocks,
             time_shares: (f64::from(self.under_ticks) / ticks, f64::from(self.over_ticks) / ticks),
+            inside: self.inside,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Our own policy: the operator's model and the operator's decision, fed with the same scrapes as everyone else.
 
+mod announced;
+
 use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,11 +10,13 @@ use presale_models::{
     Target,
 };
 use presale_planner::{
-    Behavior, ForecastInput, HOLD, Memory, Mode, PlanInput, Policy as PlanPolicy, PromotionFloor, ReplicaCounts,
-    Saturation, Select, Trust, decide,
+    Behavior, ForecastInput, HOLD, Memory, Mode, PlanInput, Policy as PlanPolicy, PromotionFloor, PromotionSpec,
+    ReplicaCounts, Saturation, Select, Trust, decide,
 };
 
+use crate::plant::TICK;
 use crate::policy::{Past, Policy, Scrape, Sight};
+use announced::{Announced, Known};
 
 /// Seconds between two trainings, as in the operator.
 const REFIT: i64 = 6 * 3600;
@@ -20,6 +24,8 @@ const REFIT: i64 = 6 * 3600;
 const MINUTES: usize = 2880;
 /// Minutes that the decision itself looks back on.
 const RECENT: usize = 20;
+/// Ticks that promotions look back on: half an hour, as in the operator.
+const TICKS: usize = 120;
 const DAY: i64 = 86_400;
 
 /// What a user of Presale would set.
@@ -37,8 +43,8 @@ pub struct PresaleSpec {
     pub time_zone: String,
     /// Labelled events; each is used only once it is known.
     pub events: Vec<EventWindow>,
-    /// Floors of promotions.
-    pub promotions: Vec<PromotionFloor>,
+    /// Promotions that were announced.
+    pub promotions: Vec<PromotionSpec>,
     /// Seed of the model.
     pub seed: u64,
     /// Fewest replicas.
@@ -55,9 +61,12 @@ pub struct Presale {
     minutes: VecDeque<Sample>,
     minutes_end: i64,
     ticks: Vec<f64>,
+    live: VecDeque<Sample>,
     last: Option<Scrape>,
     memory: Memory,
     forecast: Option<QuantileForecast>,
+    past: Option<Series>,
+    announced: Announced,
 }
 
 impl Presale {
@@ -84,6 +93,7 @@ impl Presale {
         let tail = &past.load[past.load.len() - known.min(MINUTES * per)..];
         let minutes = tail.chunks(per).map(|c| Sample::from_raw(mean(c).unwrap_or(f64::NAN))).collect();
         Self {
+            announced: Announced::new(&spec.promotions),
             spec,
             policy,
             model: None,
@@ -91,9 +101,11 @@ impl Presale {
             minutes,
             minutes_end: end,
             ticks: Vec::new(),
+            live: VecDeque::new(),
             last: None,
             memory: Memory::default(),
             forecast: None,
+            past: None,
         }
     }
 
@@ -107,11 +119,44 @@ impl Presale {
             seed: self.spec.seed,
         };
         let (Some(history), Some(recent)) = (history(sight.past), self.recent(MINUTES)) else { return };
-        let known: Vec<EventWindow> = self.spec.events.iter().filter(|e| e.known_from <= sight.now).cloned().collect();
+        let known = self.calendar(sight.now);
         // A training that fails keeps the old model; without one the reactive net decides alone.
         if let Ok(model) = ServiceModel::train(&history, &recent, &known, &config) {
             self.model = Some(model);
         }
+        let labelled: Vec<(Timestamp, Timestamp)> = known.iter().map(|e| (e.start, e.end)).collect();
+        self.past = Some(history.without(&labelled));
+    }
+
+    /// Labelled events as they are known at `now`, promotions with what is believed of them.
+    fn calendar(&self, now: Timestamp) -> Vec<EventWindow> {
+        let labelled = self.spec.events.iter().filter(|e| e.known_from <= now).cloned();
+        labelled.chain(self.announced.windows(now)).collect()
+    }
+
+    /// What promotions ask for now.
+    fn floors(&mut self, now: Timestamp) -> Vec<PromotionFloor> {
+        if !self.announced.near(now) {
+            return Vec::new();
+        }
+        let ticks = TICK * i64::try_from(self.live.len()).unwrap_or(0);
+        let start = Timestamp::from_second(now.as_second() + TICK - ticks).unwrap_or(now);
+        let samples = self.live.iter().copied().collect();
+        let (Some(minutes), Ok(live)) =
+            (self.recent(MINUTES), Series::new(start, SignedDuration::from_secs(TICK), samples))
+        else {
+            return Vec::new();
+        };
+        let known = Known {
+            policy: &self.policy,
+            capacity: self.spec.capacity,
+            lead: self.spec.lead,
+            model: self.model.as_ref(),
+            past: self.past.as_ref(),
+            live: &live,
+            minutes: &minutes,
+        };
+        self.announced.floors(&known, now)
     }
 
     fn recent(&self, most: usize) -> Option<Series> {
@@ -130,7 +175,10 @@ impl Presale {
         if self.minutes.len() > MINUTES {
             self.minutes.pop_front();
         }
-        if let (Some(model), Ok(at)) = (&mut self.model, Timestamp::from_second(second - 60)) {
+        let Ok(at) = Timestamp::from_second(second - 60) else { return };
+        let calendar = self.calendar(at);
+        if let Some(model) = &mut self.model {
+            model.announce(&calendar);
             model.observe(at, sample);
         }
     }
@@ -146,7 +194,7 @@ impl Presale {
         self.forecast = self.model.as_ref().and_then(|m| m.predict(&request).ok());
     }
 
-    fn input(&self, sight: &Sight<'_>) -> Option<PlanInput> {
+    fn input(&self, sight: &Sight<'_>, promotions: Vec<PromotionFloor>) -> Option<PlanInput> {
         let load = match (sight.scrape, self.last) {
             (Some(scrape), _) if scrape.load > 0.0 => Reading::Fresh { value: scrape.load, at: scrape.at },
             (Some(scrape), _) => Reading::Zero { at: scrape.at },
@@ -177,7 +225,7 @@ impl Presale {
             capacity_p10: Some(self.spec.capacity),
             capacity_p50: Some(self.spec.capacity),
             lead_time: self.spec.lead,
-            promotions: self.spec.promotions.clone(),
+            promotions,
             history: self.memory.history.clone(),
             changes: self.memory.changes.clone(),
             hand_scaled: None,
@@ -223,6 +271,8 @@ impl Policy for Presale {
             self.ticks.push(scrape.load);
             self.last = Some(scrape);
         }
+        self.live.push_back(sight.scrape.map_or(Sample::Missing, |scrape| Sample::from_raw(scrape.load)));
+        self.live.drain(..self.live.len().saturating_sub(TICKS));
         if second - self.minutes_end >= 60 {
             self.minute(second);
             let due = self.trained_at == i64::MIN || second - self.trained_at >= REFIT;
@@ -231,7 +281,8 @@ impl Policy for Presale {
             }
             self.predict(sight.now);
         }
-        let Some(input) = self.input(sight) else { return sight.current };
+        let promotions = self.floors(sight.now);
+        let Some(input) = self.input(sight, promotions) else { return sight.current };
         let decision = decide(&input);
         self.memory.remember(&decision, decision.write, &self.policy);
         if decision.write { decision.desired } else { sight.current }

@@ -145,7 +145,7 @@ pub fn read_events(path: &Path) -> Result<Vec<EventWindow>, TraceError> {
         }
         let (start, end) = (stamp(start), stamp(end));
         let known_from = if known_afterwards(kind) { end } else { Timestamp::MIN };
-        events.push(EventWindow { start, end, kind: (*kind).into(), known_from });
+        events.push(EventWindow { start, end, kind: (*kind).into(), known_from, uplift: None });
     }
     Ok(events)
 }

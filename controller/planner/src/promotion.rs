@@ -2,6 +2,7 @@
 
 mod baseline;
 mod binding;
+mod calendar;
 mod event;
 mod observe;
 mod pace;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use baseline::Baseline;
 pub use binding::Binding;
+pub use calendar::windows;
 pub use event::{PromotionPlan, plan_promotion};
 pub use observe::observe;
 pub use phase::Phase;

@@ -1,16 +1,18 @@
 //! Replicas for the load that is expected when a pod ordered now could be ready.
 
 use jiff::Timestamp;
-use presale_models::QuantileForecast;
+use presale_models::{Level, QuantileForecast};
 
 use crate::facts::{Facts, replicas};
 
 /// Share of all requests that may be expected lost, per accepted risk.
 const LOST: f64 = 0.2;
+/// Share of the accepted risk that is left while a promotion runs.
+const DEAR: f64 = 0.2;
 
 /// Fewest replicas for the maximum load over [now + L, now + L + hold), at the accepted risk r = 1 − level: the quantile at
-/// the level, or fewer where r/5 of the requests at most is expected to be lost. `None` outside of the forecast's rows or
-/// where the capacity is unknown.
+/// the level, or fewer where r/5 of the requests at most is expected to be lost. While a promotion runs it is the quantile at
+/// 1 − r/5, since its minutes are the dear ones. `None` outside of the forecast's rows or where the capacity is unknown.
 ///
 /// A quantile asks how often there are too few, not by how many: on a smooth load the 95 % quantile lies a percent above the
 /// count that loses next to nothing.
@@ -40,6 +42,10 @@ pub(crate) fn highest(
 fn of_row(facts: &Facts<'_>, maximum: &QuantileForecast, row: usize, times: f64) -> Option<u32> {
     let (level, capacity) = (facts.input.policy.level, facts.capacity? / times);
     let allowed = (1.0 - level.get()) * LOST * maximum.mean(row)?;
+    if facts.input.promotions.iter().any(|p| p.starts <= facts.now && facts.now < p.ends) {
+        let dear = Level::new(1.0 - DEAR * (1.0 - level.get())).unwrap_or(level);
+        return Some(replicas(maximum.value(row, dear)?, capacity));
+    }
     let lost = |n: u32| maximum.shortage(row, f64::from(n) * capacity);
     let (mut too_few, mut enough) = (None, replicas(maximum.value(row, level)?, capacity));
     loop {

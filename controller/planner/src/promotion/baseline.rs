@@ -10,21 +10,19 @@ const BACK: i32 = 4;
 /// Normal load by time: the forecast where it reaches, else the same time of earlier weeks, else of earlier days.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Baseline<'a> {
-    /// Forecast of the load itself ([`presale_models::Target::Point`]), without the promotion.
+    /// Forecast of the load itself ([`presale_models::Target::Point`]) as if there were no promotion:
+    /// [`presale_models::ServiceModel::predict_normal`] of a model that was told of this one.
     pub forecast: Option<&'a QuantileForecast>,
-    /// Past load, days to weeks.
+    /// Past load, days to weeks, earlier promotions left out ([`Series::without`]).
     pub past: Option<&'a Series>,
 }
 
 impl Baseline<'_> {
-    /// Median normal load at `t`. A forecast made after `clean_until` (the promotion's start) has seen the promotion and
-    /// is left out, since its uplift would count twice. `None` where nothing is known.
+    /// Median normal load at `t`; the past from `clean_until` (the promotion's start) on is the promotion's own. `None` where
+    /// nothing is known.
     pub fn at(&self, t: Timestamp, clean_until: Timestamp) -> Option<f64> {
-        let expected = self
-            .forecast
-            .filter(|f| f.origin() <= clean_until)
-            .and_then(|f| f.value(f.index_of(t)?, LEVELS[2]))
-            .filter(|v| v.is_finite() && *v >= 0.0);
+        let expected =
+            self.forecast.and_then(|f| f.value(f.index_of(t)?, LEVELS[2])).filter(|v| v.is_finite() && *v >= 0.0);
         expected.or_else(|| self.same_time_before(t, clean_until))
     }
 

@@ -1,9 +1,12 @@
 //! Promotions end to end: from a schedule on the wall to floors, through a live rush, to what was learned of it.
 
 use jiff::{SignedDuration, Timestamp};
-use presale_models::{Expectation, LEVELS, ObservedUplift, Sample, Series, UpliftModel, uplift::Curve};
+use presale_models::{
+    Expectation, LEVELS, ObservedUplift, QuantileForecast, Reading, Sample, Series, UpliftModel, uplift::Curve,
+};
 use presale_planner::{
-    Behavior, Select, StepLimit, plan_promotion,
+    Behavior, ForecastInput, Mode, PlanInput, Policy, ReplicaCounts, Saturation, Select, StepLimit, Trust, decide,
+    plan_promotion,
     promotion::{
         Baseline, Binding, Occurrence, Phase, PlannedBefore, PromotionPlan, PromotionSpec, ScheduleSpec, TargetFacts,
         TargetSpec, observe,
@@ -269,4 +272,65 @@ fn a_saturated_promotion_is_a_lower_bound_and_an_unseen_one_teaches_nothing() {
     let saturated: Option<ObservedUplift> = of(vec![Sample::Censored(NORMAL * 3.0); 120]);
     assert!(saturated.unwrap().censored);
     assert_eq!(of(vec![Sample::Missing; 120]), None);
+}
+
+/// Normal load and a trusted forecast around ten replicas' worth, in the middle of a sale that asks for one.
+fn during_a_sale(now: &str) -> PlanInput {
+    let row = [440.0, 460.0, 500.0, 520.0, 540.0, 560.0, 600.0, 700.0];
+    let minute = SignedDuration::from_mins(1);
+    let maximum = QuantileForecast::new(time(now), minute, vec![row; 10]).unwrap();
+    let (spec, past, up) = (sale(), past(), free());
+    let mut floor = plan(&spec, facts(&spec, &past, &up), "13:00:00").targets.remove(0).floor;
+    floor.floors.iter_mut().for_each(|f| f.replicas = 1);
+    PlanInput {
+        now: time(now),
+        policy: Policy {
+            min: 1,
+            max: 60,
+            fixed: None,
+            mode: Mode::Auto,
+            level: LEVELS[5],
+            trust: Trust::Always,
+            up: free(),
+            down: free(),
+            paused_out: false,
+            paused_in: false,
+            hand_hold: minute,
+        },
+        replicas: ReplicaCounts { current: 2, ready: 2, starting: 0 },
+        load: Reading::Fresh { value: 100.0, at: time(now) },
+        recent: Series::new(time(now), minute, vec![]).unwrap(),
+        saturation: Saturation { latency: Reading::Empty, latency_limit: None, over_since: None },
+        forecast: ForecastInput::Available { maximum, trusted: true, data_until: time(now), bursty: false },
+        capacity_p10: Some(CAPACITY),
+        capacity_p50: Some(CAPACITY),
+        lead_time: SignedDuration::from_mins(3),
+        promotions: vec![floor],
+        history: vec![],
+        changes: vec![],
+        hand_scaled: None,
+        conflict: None,
+    }
+}
+
+#[test]
+fn while_it_runs_less_is_risked_than_before_and_after() {
+    let floor = |now: &str| decide(&during_a_sale(now)).forecast_floor.unwrap();
+    // At level 0.95, and the fifth of the risk that is left: the 99 % quantile of 700 at 50 a replica.
+    assert_eq!((floor("19:00:00"), floor("20:59:00")), (14, 14));
+    assert!(floor("18:50:00") <= 12 && floor("21:00:00") <= 12, "{} {}", floor("18:50:00"), floor("21:00:00"));
+}
+
+#[test]
+fn the_normal_load_of_the_forecast_counts_before_that_of_weeks_ago() {
+    let (past, start, end) = (past(), time("19:00:00"), time("21:00:00"));
+    let row = [NORMAL * 2.0; LEVELS.len()];
+    let forecast = QuantileForecast::new(time("19:30:00"), SignedDuration::from_mins(30), vec![row; 3]).unwrap();
+    let baseline = Baseline { forecast: Some(&forecast), past: Some(&past) };
+    assert_eq!(baseline.at(time("20:00:00"), start), Some(NORMAL * 2.0), "although it was made after the start");
+    assert_eq!(baseline.at(time("19:10:00"), start), Some(NORMAL));
+    let span = SignedDuration::from_hours(7 * 24);
+    let without = past.without(&[(start - span, end - span)]);
+    let left = Baseline { forecast: None, past: Some(&without) };
+    assert_eq!(left.at(time("20:00:00"), start), Some(NORMAL), "a promotion a week ago is passed over");
 }
