@@ -1,7 +1,7 @@
 //! Aggregation of experts per quantile: ML-Poly with the gradient of the pinball loss.
 //!
-//! **Source**: Gaillard, Stoltz & van Erven 2014 (ML-Poly), with the common scale of the authors' R package `opera`; per-quantile
-//! use as in `AgACI` (Zaffran et al. 2022).
+//! **Source**: Gaillard, Stoltz & van Erven 2014 (ML-Poly), with a tenth of the common scale of the
+//! authors' R package `opera`; per-quantile use as in `AgACI` (Zaffran et al. 2022).
 
 use crate::LEVELS;
 use crate::expert::Expert;
@@ -10,6 +10,8 @@ use crate::expert::Expert;
 pub(crate) const Q: usize = LEVELS.len();
 /// How much of the past regret is kept per update.
 const KEEP: f64 = 0.9985;
+/// Share of the largest square that slows down all experts alike.
+const COMMON: f64 = 0.1;
 /// Share of the weights that is spread evenly, so that no expert dies for ever.
 const EVEN: f64 = 0.02;
 
@@ -34,7 +36,7 @@ impl Mixer {
         let experts = self.regret.len();
         let mut weights = vec![[0.0; Q]; experts];
         for j in 0..Q {
-            let raw = |k: usize| self.regret[k][j].max(0.0) / (1e-12 + self.largest[j] + self.square[k][j]);
+            let raw = |k: usize| self.regret[k][j].max(0.0) / (1e-12 + COMMON * self.largest[j] + self.square[k][j]);
             let sum: f64 = (0..experts).map(raw).sum();
             for (k, weight) in weights.iter_mut().enumerate() {
                 let own = if sum > 0.0 { raw(k) / sum } else { 1.0 / experts as f64 };
