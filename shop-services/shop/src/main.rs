@@ -41,6 +41,12 @@ enum Service {
     /// Carts of guests and customers, and what they would cost.
     #[command(subcommand)]
     Cart(shop_cart::Command),
+    /// Messages about orders, delivered to a sink.
+    #[command(subcommand)]
+    Notifications(shop_notifications::Command),
+    /// Products that go with one, or with what a customer took.
+    #[command(subcommand)]
+    Recommendations(shop_recommendations::Command),
     /// The way in: routes, tokens, limits and the composed product page.
     #[command(subcommand)]
     Gateway(shop_gateway::Command),
@@ -65,6 +71,8 @@ impl Service {
             Self::Payments(_) => "payments",
             Self::Orders(_) => "orders",
             Self::Cart(_) => "cart",
+            Self::Notifications(_) => "notifications",
+            Self::Recommendations(_) => "recommendations",
             Self::Gateway(_) => "gateway",
             Self::PspSim { .. } => "psp-sim",
         }
@@ -79,6 +87,8 @@ impl Service {
             Self::Payments(command) => command.telemetry(),
             Self::Orders(command) => command.telemetry(),
             Self::Cart(command) => command.telemetry(),
+            Self::Notifications(command) => command.telemetry(),
+            Self::Recommendations(command) => command.telemetry(),
             Self::Gateway(command) => command.telemetry(),
             Self::PspSim { telemetry, .. } => telemetry,
         }
@@ -93,6 +103,10 @@ impl Service {
             Self::Payments(command) => shop_payments::run(command, world).await.context("payments"),
             Self::Orders(command) => shop_orders::run(command, world).await.context("orders"),
             Self::Cart(command) => shop_cart::run(command, world).await.context("cart"),
+            Self::Notifications(command) => shop_notifications::run(command, world).await.context("notifications"),
+            Self::Recommendations(command) => {
+                shop_recommendations::run(command, world).await.context("recommendations")
+            }
             Self::Gateway(command) => shop_gateway::run(command, world).await.context("gateway"),
             Self::PspSim { config, .. } => psp_sim::run(config, now, world.stop).await.context("psp-sim"),
         }
