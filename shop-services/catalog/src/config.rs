@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn a_catalog_may_have_no_broker_but_not_half_of_one() {
-        let with = |flags: &[&str]| Flags::try_parse_from([&["catalog", "--database-url=postgres://x"], flags].concat());
+        let with =
+            |flags: &[&str]| Flags::try_parse_from([&["catalog", "--database-url=postgres://x"], flags].concat());
         let broker = |flags: &[&str]| with(flags).map(|flags| flags.serve.broker);
         assert!(broker(&[]).is_ok_and(|broker| broker.is_none()));
         let url = broker(&["--nats-url=nats://127.0.0.1:1"]).unwrap().unwrap();

@@ -206,12 +206,7 @@ impl Execution {
 ///
 /// # Errors
 /// Where the database fails; then the transaction must not be committed.
-pub async fn forget(
-    db: &Database,
-    tx: &mut PgConnection,
-    caller: &str,
-    routes: &[&str],
-) -> Result<(), DatabaseError> {
+pub async fn forget(db: &Database, tx: &mut PgConnection, caller: &str, routes: &[&str]) -> Result<(), DatabaseError> {
     let scopes: Vec<String> = routes.iter().map(|route| format!("{caller} {route}")).collect();
     let delete = sqlx::query(DELETE_OF_CALLER).bind(scopes);
     db.measure("delete_of_caller", delete.execute(tx)).await.map(drop)

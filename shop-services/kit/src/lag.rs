@@ -75,7 +75,9 @@ impl Lag {
         let mut oldest = None;
         for kind in self.kinds {
             // None of this kind waits, or the broker has gone: the next look tells.
-            let Ok(first) = stream.get_first_raw_message_by_subject(format!("shop.{kind}"), from).await else { continue };
+            let Ok(first) = stream.get_first_raw_message_by_subject(format!("shop.{kind}"), from).await else {
+                continue;
+            };
             let second = first.time.unix_timestamp_nanos() as f64 / 1e9;
             oldest = Some(oldest.map_or(second, |before: f64| before.min(second)));
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use shop_contracts::notifications::AttemptOutcome;
 use shop_kit::Database;
 use shop_kit::pause::pause;
 use shop_metrics::Notifications;
@@ -53,10 +52,7 @@ impl Deliverer {
     }
 
     async fn deliver(&self, claimed: &Claimed) {
-        let ended = match &claimed.delivery {
-            None => (AttemptOutcome::Unknown, Some("it is not known yet whose the order is".to_owned())),
-            Some(delivery) => self.transport.deliver(delivery).await,
-        };
+        let ended = self.transport.deliver(claimed).await;
         let outcome = ended.0.name();
         match settle(&self.db, claimed, ended, &self.pace).await {
             Ok(()) => self.metrics.attempted(outcome),

@@ -40,8 +40,7 @@ pub async fn settle(db: &Database, claimed: &Claimed, ended: Ended, pace: &Pace)
     let (outcome, detail) = ended;
     let (state, wait) = after(outcome, claimed.attempt, pace);
     let mut tx = db.begin().await?;
-    let update =
-        sqlx::query(MOVE).bind(claimed.id).bind(claimed.fence).bind(state.name()).bind(wait.as_secs_f64());
+    let update = sqlx::query(MOVE).bind(claimed.id).bind(claimed.fence).bind(state.name()).bind(wait.as_secs_f64());
     let moved = db.measure("move", update.execute(&mut *tx)).await?.rows_affected() == 1;
     let insert = sqlx::query(INSERT_ATTEMPT)
         .bind(claimed.id)

@@ -1,10 +1,11 @@
 //! How messages leave the shop: posted to a sink, or written down where none is configured.
 
-use shop_contracts::notifications::{AttemptOutcome, Delivery};
+use shop_contracts::notifications::AttemptOutcome;
 use shop_kit::peer::{Peer, PeerError};
 use shop_metrics::Calls;
 
 use crate::config::SinkConfig;
+use crate::message::Claimed;
 
 /// Where messages go; clones share its connections.
 #[derive(Debug, Clone)]
@@ -37,16 +38,20 @@ impl Transport {
     }
 
     /// Tries to deliver a message. It may be tried again after any outcome: the sink knows it by its id.
-    pub async fn deliver(&self, delivery: &Delivery) -> Ended {
-        match self {
-            Self::Log => {
-                tracing::info!(notification = %delivery.id, order = %delivery.order_id, kind = delivery.kind, "logged");
-                (AttemptOutcome::Logged, None)
+    pub async fn deliver(&self, message: &Claimed) -> Ended {
+        let (peer, delivery) = match (self, &message.delivery) {
+            (Self::Log, _) => {
+                tracing::info!(notification = %message.id, "a message is written down, and nobody gets it");
+                return (AttemptOutcome::Logged, None);
             }
-            Self::Sink(peer) => match peer.hand("", &delivery.id.to_string(), Some(delivery)).await {
-                Ok((status, _)) => heard(status.as_u16()),
-                Err(error) => (AttemptOutcome::Unknown, Some(error.to_string())),
-            },
+            (Self::Sink(_), None) => {
+                return (AttemptOutcome::Unknown, Some("it is not known yet whose the order is".to_owned()));
+            }
+            (Self::Sink(peer), Some(delivery)) => (peer, delivery),
+        };
+        match peer.hand("", &message.id.to_string(), Some(delivery)).await {
+            Ok((status, _)) => heard(status.as_u16()),
+            Err(error) => (AttemptOutcome::Unknown, Some(error.to_string())),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use shop_contracts::event::{
-    ACCOUNT_ERASED, AccountChanged, OrderSettled, PAYMENT_AUTHORIZED, PAYMENT_CAPTURED, PAYMENT_FAILED, PAYMENT_REFUNDED, PAYMENT_VOIDED,
-    STOCK_RELEASED,
+    ACCOUNT_ERASED, AccountChanged, OrderSettled, PAYMENT_AUTHORIZED, PAYMENT_CAPTURED, PAYMENT_FAILED,
+    PAYMENT_REFUNDED, PAYMENT_VOIDED, STOCK_RELEASED,
 };
 use shop_kit::event::Event;
 use shop_kit::inbox::{Handler, Unapplied};

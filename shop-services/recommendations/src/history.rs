@@ -129,14 +129,14 @@ pub async fn baskets(
     since: Timestamp,
     lines: u32,
 ) -> Result<Vec<Basket>, DatabaseError> {
-    let select = sqlx::query_as::<_, (Uuid, Uuid, bool, i64, Uuid)>(SELECT_LINES)
-        .bind(seconds(since))
-        .bind(i64::from(lines));
+    let select =
+        sqlx::query_as::<_, (Uuid, Uuid, bool, i64, Uuid)>(SELECT_LINES).bind(seconds(since)).bind(i64::from(lines));
     let rows = db.measure("select_lines", select.fetch_all(connection)).await?;
     let mut baskets: Vec<Basket> = Vec::new();
     let mut last = None;
     for (id, person, bought, micros, product) in rows {
-        let at = from_micros(micros).map_err(|source| DatabaseError::Operation { operation: "select_lines", source })?;
+        let at =
+            from_micros(micros).map_err(|source| DatabaseError::Operation { operation: "select_lines", source })?;
         if last != Some(id) {
             last = Some(id);
             baskets.push(Basket { person, bought, at, products: Vec::new() });

@@ -114,11 +114,7 @@ async fn beside_product(State(counter): State<Counter>, Query(beside): Query<Bes
     (status = 400, description = "A bad limit", content_type = "application/problem+json"),
     (status = 401, description = "No valid token of a customer", content_type = "application/problem+json"),
 ))]
-async fn for_me(
-    State(counter): State<Counter>,
-    Customer(customer): Customer,
-    Query(length): Query<Length>,
-) -> Outcome {
+async fn for_me(State(counter): State<Counter>, Customer(customer): Customer, Query(length): Query<Length>) -> Outcome {
     let limit = bounded(length.limit)?;
     Ok(counted(&counter, read::for_customer(&counter.database, customer, limit).await?))
 }

@@ -18,8 +18,7 @@ use crate::model::train;
 use crate::publish::{Latest, Trained, latest, publish};
 
 /// History and erasures are read as they are at one moment, and a long history takes longer than a request may.
-const BEGIN: [&str; 2] =
-    ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SET LOCAL statement_timeout = '60s'"];
+const BEGIN: [&str; 2] = ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SET LOCAL statement_timeout = '60s'"];
 
 /// One replica trains at a time; the lock goes with the transaction.
 const LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended('train', 0))";

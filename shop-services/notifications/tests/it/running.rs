@@ -56,13 +56,15 @@ pub(crate) async fn start_on(database: &str, nats: &str, flags: &[&str]) -> anyh
             "--database-acquire-timeout=60s",
             "--drain-delay=0s",
             "--sweep-period=100ms",
-            "--delivery-retry-delay=50ms",
             "--admin-token=admin-token",
         ]
         .iter()
         .chain(flags)
         .map(|flag| (*flag).to_owned()),
     );
+    if !flags.iter().any(|flag| flag.starts_with("--delivery-retry-delay")) {
+        args.push("--delivery-retry-delay=50ms".to_owned());
+    }
     let serve = Flags::try_parse_from(args)?.serve;
     let stop = CancellationToken::new();
     let world = World {
