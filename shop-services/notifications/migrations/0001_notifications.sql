@@ -16,10 +16,10 @@ CREATE TABLE notifications (
     CONSTRAINT notifications_due_while_pending CHECK ((state = 'pending') = (due_at IS NOT NULL))
 );
 CREATE INDEX notifications_due ON notifications (due_at) WHERE state = 'pending';
-CREATE INDEX notifications_of_order ON notifications (order_id, id);
+CREATE INDEX notifications_of_order ON notifications (order_id, created_at);
 CREATE INDEX notifications_of_customer ON notifications (customer_id);
 CREATE INDEX notifications_dead ON notifications (id) WHERE state = 'dead';
-CREATE INDEX notifications_age ON notifications (created_at) WHERE state <> 'pending';
+CREATE INDEX notifications_age ON notifications (created_at);
 
 -- Append-only. A number that is missing was begun by a process that ended before the answer came.
 CREATE TABLE attempts (

@@ -26,7 +26,7 @@ RETURNING n.id, n.order_id, n.kind, n.subject, n.body, n.attempts, n.fence, coal
 const SELECT: &str = "\
 SELECT id, order_id, kind, subject, body, state, (extract(epoch FROM created_at) * 1000000)::bigint AS created_us
 FROM notifications WHERE ($1::uuid IS NULL OR order_id = $1) AND ($2::text IS NULL OR state = $2)
-ORDER BY id DESC LIMIT 100";
+ORDER BY created_at DESC, id DESC LIMIT 100";
 
 const SELECT_ATTEMPTS: &str = "\
 SELECT notification_id, number, outcome, detail, (extract(epoch FROM at) * 1000000)::bigint AS at_us

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shop_contracts::notifications::{AttemptOutcome, NotificationState};
 use shop_kit::{Database, DatabaseError};
+use sqlx::PgConnection;
 
 use crate::config::Pace;
 use crate::message::Claimed;
@@ -42,17 +43,28 @@ pub async fn settle(db: &Database, claimed: &Claimed, ended: Ended, pace: &Pace)
     let mut tx = db.begin().await?;
     let update = sqlx::query(MOVE).bind(claimed.id).bind(claimed.fence).bind(state.name()).bind(wait.as_secs_f64());
     let moved = db.measure("move", update.execute(&mut *tx)).await?.rows_affected() == 1;
-    let insert = sqlx::query(INSERT_ATTEMPT)
-        .bind(claimed.id)
-        .bind(i32::try_from(claimed.attempt).unwrap_or(i32::MAX))
-        .bind(outcome.name())
-        .bind(&detail);
-    db.measure("insert_attempt", insert.execute(&mut *tx)).await?;
+    insert(db, &mut tx, claimed, outcome, detail.as_deref()).await?;
     db.measure("commit", tx.commit()).await?;
     if moved && state == NotificationState::Dead {
-        tracing::error!(notification = %claimed.id, detail, "a message is given up");
+        given_up(claimed, detail.as_deref());
     }
     Ok(())
+}
+
+async fn insert(
+    db: &Database,
+    tx: &mut PgConnection,
+    claimed: &Claimed,
+    outcome: AttemptOutcome,
+    detail: Option<&str>,
+) -> Result<(), DatabaseError> {
+    let number = i32::try_from(claimed.attempt).unwrap_or(i32::MAX);
+    let insert = sqlx::query(INSERT_ATTEMPT).bind(claimed.id).bind(number).bind(outcome.name()).bind(detail);
+    db.measure("insert_attempt", insert.execute(tx)).await.map(drop)
+}
+
+fn given_up(claimed: &Claimed, detail: Option<&str>) {
+    tracing::error!(notification = %claimed.id, attempts = claimed.attempt, detail, "a message is given up");
 }
 
 /// `delay`, doubled with every attempt after the first, up to an hour.

@@ -9,8 +9,7 @@ use crate::stage::Stage;
 async fn told(notifications: &Service, path: &str) -> Vec<String> {
     let order = path.rsplit('/').next().unwrap();
     let about = notifications.look(&format!("/v1/notifications?order={order}"), ADMIN).await;
-    let mut messages: Vec<Value> = about["items"].as_array().unwrap().clone();
-    messages.sort_by_key(|message| message["id"].as_str().unwrap().to_owned());
+    let messages: Vec<&Value> = about["items"].as_array().unwrap().iter().rev().collect();
     assert!(messages.iter().all(|message| message["subject"].as_str().unwrap().contains(order)), "{about}");
     messages.iter().map(|message| message["kind"].as_str().unwrap().to_owned()).collect()
 }
