@@ -75,7 +75,7 @@ fn split(baskets: &[Basket]) -> (Vec<Basket>, Vec<HeldOut<'_>>) {
             if !last.products.iter().all(|product| before.contains(product)) {
                 examined.insert(person);
                 rest.extend(earlier.iter().map(|order| (*order).clone()));
-                held_out.push(HeldOut { order: *last, before });
+                held_out.push(HeldOut { order: last, before });
                 continue;
             }
         }

@@ -22,7 +22,7 @@ pub fn rank(
         }
     }
     let mut ranked: Vec<Uuid> = best(sums.into_iter(), limit).into_iter().map(|(product, _)| product).collect();
-    let voted = !ranked.is_empty();
+    let of_model = !ranked.is_empty();
     for product in popular {
         if ranked.len() >= limit {
             break;
@@ -31,7 +31,7 @@ pub fn rank(
             ranked.push(product);
         }
     }
-    let source = match (voted, ranked.is_empty()) {
+    let source = match (of_model, ranked.is_empty()) {
         (true, _) => RecommendationSource::Model,
         (false, false) => RecommendationSource::Popular,
         (false, true) => RecommendationSource::Empty,

@@ -1,6 +1,6 @@
 //! Notifications on a real PostgreSQL and a real NATS JetStream, with sinks on real sockets.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod contract;
 mod delivering;

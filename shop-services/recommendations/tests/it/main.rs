@@ -1,7 +1,7 @@
 //! Recommendations on a real PostgreSQL and a real NATS JetStream, spoken to over real sockets; and how good its model
 //! is.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod contract;
 mod forgetting;
