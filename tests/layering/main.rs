@@ -37,6 +37,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("shop-payments", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-orders", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-cart", &["shop-kit", "shop-contracts", "shop-metrics"]),
+    ("shop-notifications", &["shop-kit", "shop-contracts", "shop-metrics"]),
+    ("shop-recommendations", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("shop-gateway", &["shop-kit", "shop-contracts", "shop-metrics"]),
     ("psp-sim", &["shop-contracts"]),
     (
@@ -50,6 +52,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "shop-payments",
             "shop-orders",
             "shop-cart",
+            "shop-notifications",
+            "shop-recommendations",
             "shop-gateway",
             "psp-sim",
         ],

@@ -1,9 +1,13 @@
-//! What cart does with events: what was ordered or is not sold any more leaves the carts.
+//! What cart does with events: what was ordered or is not sold any more leaves the carts, and the cart of an erased
+//! account is deleted.
 
 use futures::future::BoxFuture;
 use shop_contracts::cart::CartLine;
-use shop_contracts::event::{ORDER_CONFIRMED, OrderChanged, PRODUCT_RETIRED, ProductRetired};
+use shop_contracts::event::{
+    ACCOUNT_ERASED, AccountChanged, ORDER_CONFIRMED, OrderChanged, PRODUCT_RETIRED, ProductRetired,
+};
 use shop_kit::event::Event;
+use shop_kit::idempotency;
 use shop_kit::inbox::{Handler, Unapplied};
 use shop_kit::{DatabaseError, Problem};
 use sqlx::PgConnection;
@@ -12,7 +16,7 @@ use uuid::Uuid;
 use crate::change::Changer;
 
 /// Kinds of events that cart takes.
-pub const KINDS: &[&str] = &[ORDER_CONFIRMED, PRODUCT_RETIRED];
+pub const KINDS: &[&str] = &[ORDER_CONFIRMED, PRODUCT_RETIRED, ACCOUNT_ERASED];
 
 /// Carts are locked in the order of their ids, so that nobody waits for somebody who waits for him.
 const LOCK_WITH_SKUS: &str = "\
@@ -21,7 +25,12 @@ ORDER BY id FOR UPDATE";
 
 const TAKE_OUT: &str = "DELETE FROM cart_lines WHERE cart_id = ANY($1) AND sku = ANY($2)";
 
-/// Follows orders and the catalog.
+const DELETE_OF_CUSTOMER: &str = "DELETE FROM carts WHERE customer_id = $1";
+
+/// Routes whose answers are kept by customer.
+const KEYED: &[&str] = &["POST /v1/cart/merge"];
+
+/// Follows orders, the catalog and accounts.
 #[derive(Debug, Clone)]
 pub struct Follower(pub Changer);
 
@@ -38,6 +47,13 @@ impl Follower {
         }
         Ok(())
     }
+
+    async fn erased(&self, tx: &mut PgConnection, customer: Uuid) -> Result<(), Unapplied> {
+        let db = &self.0.db;
+        let delete = sqlx::query(DELETE_OF_CUSTOMER).bind(customer);
+        db.measure("delete_of_customer", delete.execute(&mut *tx)).await?;
+        Ok(idempotency::forget(db, tx, &format!("customer {customer}"), KEYED).await?)
+    }
 }
 
 impl Handler for Follower {
@@ -46,6 +62,10 @@ impl Handler for Follower {
             if event.kind == PRODUCT_RETIRED {
                 let ProductRetired { skus, .. } = event.read(1).map_err(Unapplied::Poison)?;
                 return self.retired(tx, &skus).await;
+            }
+            if event.kind == ACCOUNT_ERASED {
+                let AccountChanged { account_id } = event.read(1).map_err(Unapplied::Poison)?;
+                return self.erased(tx, account_id).await;
             }
             let OrderChanged { customer_id, lines, .. } = event.read(1).map_err(Unapplied::Poison)?;
             let lines: Vec<CartLine> =

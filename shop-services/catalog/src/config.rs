@@ -1,6 +1,7 @@
 //! What the catalog is told: its subcommands and their flags, each with an environment variable.
 
 use clap::{Args, Subcommand};
+use shop_kit::config::BrokerConfig;
 use shop_kit::{DatabaseConfig, Secret, ServerConfig, TelemetryConfig};
 
 /// What the catalog can do.
@@ -25,8 +26,10 @@ impl Command {
     }
 }
 
-/// Settings of `serve`.
+/// Settings of `serve`. Without a broker the catalog tells nobody: its events wait in the outbox for a process that
+/// has one.
 #[derive(Debug, Clone, Args)]
+#[command(mut_arg("nats_url", |arg| arg.required(false)))]
 pub struct ServeConfig {
     /// Listeners, limits, drain.
     #[command(flatten)]
@@ -34,6 +37,9 @@ pub struct ServeConfig {
     /// The catalog's own database.
     #[command(flatten)]
     pub database: DatabaseConfig,
+    /// Events.
+    #[command(flatten)]
+    pub broker: Option<BrokerConfig>,
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryConfig,
@@ -69,4 +75,27 @@ pub struct SeedConfig {
     /// Seed of the random numbers: the same seed writes the same products.
     #[arg(long, env = "SHOP_SEED", default_value_t = 1)]
     pub seed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        serve: ServeConfig,
+    }
+
+    #[test]
+    fn a_catalog_may_have_no_broker_but_not_half_of_one() {
+        let with =
+            |flags: &[&str]| Flags::try_parse_from([&["catalog", "--database-url=postgres://x"], flags].concat());
+        let broker = |flags: &[&str]| with(flags).map(|flags| flags.serve.broker);
+        assert!(broker(&[]).is_ok_and(|broker| broker.is_none()));
+        let url = broker(&["--nats-url=nats://127.0.0.1:1"]).unwrap().unwrap();
+        assert_eq!((url.nats_url.reveal(), url.max_deliveries), ("nats://127.0.0.1:1", 5));
+        assert!(broker(&["--outbox-period=1s"]).is_err());
+    }
 }

@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use shop_contracts::ErrorCode;
+use shop_kit::broker::BrokerError;
 use shop_kit::{DatabaseError, Problem, ServeError};
 use thiserror::Error;
 
@@ -12,6 +13,9 @@ pub enum CatalogError {
     /// The database failed.
     #[error("the catalog's database failed")]
     Database(#[from] DatabaseError),
+    /// The broker is configured wrongly.
+    #[error("the catalog cannot use its broker")]
+    Broker(#[from] BrokerError),
     /// The server failed.
     #[error("the catalog cannot serve")]
     Serve(#[from] ServeError),

@@ -6,20 +6,22 @@ mod browse;
 use axum::{Json, Router};
 use http::Method;
 use shop_kit::auth::AdminToken;
-use shop_kit::{Database, Identity, Priority};
+use shop_kit::{Database, Priority};
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::change::Changer;
+
 /// What the handlers work with.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     /// The catalog's own database.
     pub database: Database,
-    /// Ids and times.
-    pub identity: Identity,
+    /// Changes products.
+    pub changer: Changer,
     /// Who may write.
     pub admin: AdminToken,
 }

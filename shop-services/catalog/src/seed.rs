@@ -1,10 +1,15 @@
 //! The demonstration assortment: seeded products with plausible titles, descriptions and variants, written in bulk.
 
+use std::collections::HashSet;
+
+use jiff::Timestamp;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shop_contracts::catalog::Attributes;
 use shop_contracts::demo::{ADJECTIVES, CATEGORIES, DemoCategory, MATERIALS, NOUNS, created_ms, product_id};
+use shop_contracts::event::{PRODUCT_CREATED, ProductCreated};
+use shop_kit::event::Event;
 use shop_kit::{Database, DatabaseError};
 use sqlx::types::Json;
 use sqlx::{Acquire, PgConnection};
@@ -25,7 +30,7 @@ SELECT v.id, v.title, v.description, v.brand, c.id, v.attributes,
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::bigint[])
      AS v (id, title, description, brand, category, attributes, created_ms)
 JOIN categories c ON c.slug = v.category
-ON CONFLICT (id) DO NOTHING";
+ON CONFLICT (id) DO NOTHING RETURNING id";
 
 const INSERT_VARIANTS: &str = "\
 INSERT INTO variants (sku, product_id, position, title, attributes)
@@ -94,8 +99,11 @@ pub async fn write(db: &Database, count: u32, seed: u64) -> Result<u64, Database
     for first in (0..count).step_by(BATCH as usize) {
         let batch: Vec<Seeded> = (first..count.min(first + BATCH)).map(|index| product(index, seed)).collect();
         let mut tx = db.measure("begin", connection.begin()).await?;
-        written += products(db, &mut tx, &batch).await?;
+        let new = products(db, &mut tx, &batch).await?;
         variants(db, &mut tx, &batch).await?;
+        let told: Vec<Event> = batch.iter().filter(|p| new.contains(&p.id)).filter_map(created).collect();
+        Event::record_all(&told, db, &mut tx).await?;
+        written += new.len() as u64;
         db.measure("commit", tx.commit()).await?;
     }
     db.measure("analyze", sqlx::query("ANALYZE products, variants, categories").execute(&mut *connection)).await?;
@@ -174,9 +182,25 @@ async fn categories(db: &Database, connection: &mut PgConnection) -> Result<(), 
     Ok(())
 }
 
-async fn products(db: &Database, tx: &mut PgConnection, batch: &[Seeded]) -> Result<u64, DatabaseError> {
+/// What is told of a new product. The same product is always told of by the same event, so that whoever has heard of
+/// it does not hear of it twice.
+fn created(product: &Seeded) -> Option<Event> {
+    let at = Timestamp::from_millisecond(i64::try_from(created_ms(product.index)).ok()?).ok()?;
+    let skus = product.variants.iter().map(|(sku, ..)| sku.clone()).collect();
+    Event::new(event_id(product.id), PRODUCT_CREATED, at, &ProductCreated { product_id: product.id, skus }).ok()
+}
+
+/// Another id that is as old, and as hard to meet by chance.
+fn event_id(product: Uuid) -> Uuid {
+    let mut bytes = product.into_bytes();
+    bytes[15] ^= 1;
+    Uuid::from_bytes(bytes)
+}
+
+/// Ids of the products that were not there.
+async fn products(db: &Database, tx: &mut PgConnection, batch: &[Seeded]) -> Result<HashSet<Uuid>, DatabaseError> {
     let created = batch.iter().map(|p| i64::try_from(created_ms(p.index)).unwrap_or(i64::MAX));
-    let insert = sqlx::query(INSERT_PRODUCTS)
+    let insert = sqlx::query_scalar::<_, Uuid>(INSERT_PRODUCTS)
         .bind(batch.iter().map(|p| p.id).collect::<Vec<_>>())
         .bind(batch.iter().map(|p| p.title.as_str()).collect::<Vec<_>>())
         .bind(batch.iter().map(|p| p.description.as_str()).collect::<Vec<_>>())
@@ -184,7 +208,7 @@ async fn products(db: &Database, tx: &mut PgConnection, batch: &[Seeded]) -> Res
         .bind(batch.iter().map(|p| p.category).collect::<Vec<_>>())
         .bind(batch.iter().map(|p| Json(&p.attributes)).collect::<Vec<_>>())
         .bind(created.collect::<Vec<_>>());
-    Ok(db.measure("insert_products", insert.execute(tx)).await?.rows_affected())
+    Ok(db.measure("insert_products", insert.fetch_all(tx)).await?.into_iter().collect())
 }
 
 async fn variants(db: &Database, tx: &mut PgConnection, batch: &[Seeded]) -> Result<(), DatabaseError> {

@@ -13,6 +13,8 @@ pub const ACCOUNT_CREATED: &str = "account.created";
 pub const ACCOUNT_ERASED: &str = "account.erased";
 /// A product came into the catalog: [`ProductCreated`].
 pub const PRODUCT_CREATED: &str = "product.created";
+/// What is told of a product, or its variants, changed: [`ProductUpdated`].
+pub const PRODUCT_UPDATED: &str = "product.updated";
 /// A product is not sold any more: [`ProductRetired`].
 pub const PRODUCT_RETIRED: &str = "product.retired";
 /// A price was set: [`PriceChanged`].
@@ -68,6 +70,15 @@ pub struct ProductCreated {
     /// The product.
     pub product_id: Uuid,
     /// Its variants.
+    pub skus: Vec<String>,
+}
+
+/// A product changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductUpdated {
+    /// The product.
+    pub product_id: Uuid,
+    /// Its variants from now on.
     pub skus: Vec<String>,
 }
 

@@ -8,10 +8,12 @@ pub mod error;
 pub mod event;
 pub mod inventory;
 pub mod money;
+pub mod notifications;
 pub mod orders;
 pub mod payments;
 pub mod pricing;
 pub mod psp;
+pub mod recommendations;
 pub mod storefront;
 
 pub use error::ErrorCode;

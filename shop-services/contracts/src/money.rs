@@ -126,6 +126,18 @@ impl fmt::Display for MoneyError {
 
 impl std::error::Error for MoneyError {}
 
+/// For people, with a point: `-19.99 EUR`, `1999 JPY`.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = usize::from(self.currency.digits());
+        let sign = if self.amount < 0 { "-" } else { "" };
+        let text = format!("{:0>width$}", self.amount.unsigned_abs(), width = digits + 1);
+        let (whole, part) = text.split_at(text.len() - digits);
+        let point = if part.is_empty() { "" } else { "." };
+        write!(f, "{sign}{whole}{point}{part} {}", self.currency)
+    }
+}
+
 impl Money {
     /// So many minor units.
     pub const fn new(amount: i64, currency: Currency) -> Self {
@@ -251,6 +263,14 @@ mod tests {
         assert_eq!(eur(1).plus(Money::zero(yen)), Err(MoneyError::Mixed(Currency::EUR, yen)));
         assert_eq!((yen.digits(), Currency::of("BHD").unwrap().digits(), Currency::EUR.digits()), (0, 3, 2));
         assert_eq!(Currency::of("eur"), None);
+    }
+
+    #[test]
+    fn people_read_it_with_as_many_digits_as_the_currency_has() {
+        let of = |amount, code| Money::new(amount, Currency::of(code).unwrap()).to_string();
+        assert_eq!([eur(1999), eur(-5), eur(0)].map(|m| m.to_string()), ["19.99 EUR", "-0.05 EUR", "0.00 EUR"]);
+        assert_eq!([of(1999, "JPY"), of(1999, "BHD")], ["1999 JPY", "1.999 BHD"]);
+        assert_eq!(eur(i64::MIN).to_string(), "-92233720368547758.08 EUR");
     }
 
     #[test]

@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 use crate::catalog::Product;
 use crate::inventory::Level;
 use crate::pricing::Price;
+use crate::recommendations::Recommendation;
 
 /// The page of a product. What could not be had in time is absent and named, so that nobody takes it for nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StorefrontProduct {
     /// The product.
     pub product: Product,
@@ -18,10 +19,9 @@ pub struct StorefrontProduct {
     /// What can be sold of them; those whose stock is not kept are left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<Vec<Level>>,
-    /// What others looked at, as recommendations tells it.
+    /// What goes with it, the best first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
-    pub recommendations: Option<Vec<serde_json::Value>>,
+    pub recommendations: Option<Vec<Recommendation>>,
     /// What is absent because it could not be had.
     pub missing: Vec<StorefrontPart>,
 }
@@ -34,6 +34,6 @@ pub enum StorefrontPart {
     Prices,
     /// What can be sold of them.
     Stock,
-    /// What others looked at.
+    /// What goes with it.
     Recommendations,
 }

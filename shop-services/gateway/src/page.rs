@@ -19,6 +19,7 @@ use shop_contracts::Currency;
 use shop_contracts::catalog::Product;
 use shop_contracts::inventory::Levels;
 use shop_contracts::pricing::Price;
+use shop_contracts::recommendations::{Recommendation, Recommendations};
 use shop_contracts::storefront::{StorefrontPart, StorefrontProduct};
 use shop_kit::{Priority, Problem, deadline};
 use tokio::time::{Instant, timeout_at};
@@ -151,7 +152,7 @@ impl ProductPage {
         })
     }
 
-    async fn recommended(&self, visit: &Visit<'_>, id: &str) -> Option<Vec<serde_json::Value>> {
+    async fn recommended(&self, visit: &Visit<'_>, id: &str) -> Option<Vec<Recommendation>> {
         let visit = Visit {
             gateway: visit.gateway,
             headers: visit.headers.clone(),
@@ -160,9 +161,8 @@ impl ProductPage {
             until: visit.until.min(Instant::now() + self.recommendations_timeout),
             fair: visit.fair,
         };
-        let found =
-            visit.read::<Items<serde_json::Value>>(&self.recommendations, format!("/v1/recommendations?product={id}"));
-        found.await.map(|found| found.items)
+        let target = format!("/v1/recommendations?product={id}");
+        visit.read::<Recommendations>(&self.recommendations, target).await.map(|found| found.items)
     }
 }
 

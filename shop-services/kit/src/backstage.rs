@@ -1,8 +1,9 @@
 //! What runs behind the API of a service with events: relay, inbox and housekeeping, ended after the last request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use shop_metrics::Events;
+use shop_metrics::{Backlog, Events};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -11,13 +12,18 @@ use crate::config::BrokerConfig;
 use crate::database::Database;
 use crate::inbox::{Handler, Inbox};
 use crate::keep;
+use crate::lag::Lag;
 use crate::relay::Relay;
+
+/// Pause between two looks at what waits at the broker.
+const BACKLOG_PERIOD: Duration = Duration::from_secs(1);
 
 /// Background work of one service.
 #[derive(Debug)]
 pub struct Backstage {
     tasks: TaskTracker,
     stop: CancellationToken,
+    broker: Broker,
 }
 
 /// Which events a service takes.
@@ -57,7 +63,7 @@ impl Backstage {
         if let Some(Intake { kinds, handler }) = intake {
             let inbox = Inbox {
                 database: database.clone(),
-                broker,
+                broker: broker.clone(),
                 metrics: events.clone(),
                 consumer: name,
                 kinds,
@@ -69,7 +75,20 @@ impl Backstage {
         }
         tasks.spawn(relay.run(stop.clone()));
         tasks.spawn(keep::run(database.clone(), config.keep, stop.clone()));
-        Ok(Self { tasks, stop })
+        Ok(Self { tasks, stop, broker })
+    }
+
+    /// Shows what waits at the broker for the service `name`, which takes these kinds.
+    pub fn shows_backlog(
+        &self,
+        name: &'static str,
+        kinds: &'static [&'static str],
+        database: &Database,
+        metrics: Backlog,
+    ) {
+        let (database, broker) = (database.clone(), self.broker.clone());
+        let lag = Lag { database, broker, metrics, consumer: name, kinds, period: BACKLOG_PERIOD };
+        self.tasks.spawn(lag.run(self.stop.clone()));
     }
 
     /// Runs `task` until the end as well; it is given the signal.

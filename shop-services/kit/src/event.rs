@@ -13,6 +13,10 @@ use crate::telemetry;
 
 const INSERT_EVENT: &str = "INSERT INTO outbox (id, kind, body, traceparent) VALUES ($1, $2, $3, $4)";
 
+const INSERT_EVENTS: &str = "\
+INSERT INTO outbox (id, kind, body, traceparent)
+SELECT id, kind, body, $4 FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) AS event (id, kind, body)";
+
 /// Something that happened. Events carry ids and amounts, never personal data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -60,6 +64,19 @@ impl Event {
             .bind(Json(self))
             .bind(telemetry::current_traceparent());
         db.measure("insert_event", insert.execute(tx)).await.map(drop)
+    }
+
+    /// Writes many at once, in their order.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn record_all(events: &[Self], db: &Database, tx: &mut PgConnection) -> Result<(), DatabaseError> {
+        let insert = sqlx::query(INSERT_EVENTS)
+            .bind(events.iter().map(|e| e.id).collect::<Vec<_>>())
+            .bind(events.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>())
+            .bind(events.iter().map(Json).collect::<Vec<_>>())
+            .bind(telemetry::current_traceparent());
+        db.measure("insert_events", insert.execute(tx)).await.map(drop)
     }
 }
 

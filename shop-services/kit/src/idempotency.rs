@@ -29,6 +29,8 @@ const SELECT_KEY: &str = "SELECT fingerprint, status, body FROM idempotency_keys
 const INSERT_KEY: &str = "\
 INSERT INTO idempotency_keys (scope, key, fingerprint, status, body) VALUES ($1, $2, $3, $4, $5)";
 
+const DELETE_OF_CALLER: &str = "DELETE FROM idempotency_keys WHERE scope = ANY($1)";
+
 /// The key of a request, and the route it was sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
@@ -198,6 +200,16 @@ impl Execution {
         db.measure("commit", tx.commit()).await?;
         Ok(Stored { status, body, replayed: false })
     }
+}
+
+/// Deletes the answers that a caller had of these routes, each `METHOD TEMPLATE`: nobody may ask for them any more.
+///
+/// # Errors
+/// Where the database fails; then the transaction must not be committed.
+pub async fn forget(db: &Database, tx: &mut PgConnection, caller: &str, routes: &[&str]) -> Result<(), DatabaseError> {
+    let scopes: Vec<String> = routes.iter().map(|route| format!("{caller} {route}")).collect();
+    let delete = sqlx::query(DELETE_OF_CALLER).bind(scopes);
+    db.measure("delete_of_caller", delete.execute(tx)).await.map(drop)
 }
 
 fn conflict(status: StatusCode, title: &'static str, detail: &str) -> Problem {

@@ -22,6 +22,7 @@ pub mod inbox;
 pub mod instant;
 pub mod keep;
 pub mod keys;
+mod lag;
 pub mod pause;
 pub mod peer;
 pub mod precondition;

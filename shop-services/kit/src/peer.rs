@@ -114,8 +114,21 @@ impl Peer {
 
     /// Asks for one effect under a key, under which it may be asked again and again.
     pub async fn ask<T: DeserializeOwned>(&self, path: &str, key: &str, body: Option<&impl Serialize>) -> Reply<T> {
+        self.heard(self.hand(path, key, body).await)
+    }
+
+    /// The same to somebody who need not answer as our services do.
+    ///
+    /// # Errors
+    /// Where no answer came in time, or too long a one.
+    pub async fn hand(
+        &self,
+        path: &str,
+        key: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<(StatusCode, Vec<u8>), PeerError> {
         let request = self.http.post(format!("{}{path}", self.base)).header("idempotency-key", key);
-        self.heard(self.exchange(request, body).await)
+        self.exchange(request, body).await
     }
 
     /// Reads.

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod drive;
+pub mod erase;
 pub mod error;
 pub mod intake;
 pub mod kill;

@@ -9,5 +9,6 @@ pub fn migrations() -> Vec<Migration> {
         migration(1, "orders", include_str!("../migrations/0001_orders.sql")),
         migration(2, "idempotency", IDEMPOTENCY),
         migration(3, "events", EVENTS),
+        migration(4, "erased", include_str!("../migrations/0002_erased.sql")),
     ]
 }

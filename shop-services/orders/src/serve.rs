@@ -53,7 +53,8 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), OrdersError> {
     // Whoever has an order for longer than a call can take, and the writing after it, is gone.
     let lease = timeout * 2;
     let settler = Settler { db: database.clone(), identity: identity.clone(), metrics: counts.clone(), pace, lease };
-    let intake = Intake { kinds: KINDS, handler: Arc::new(Results { db: database.clone(), wake: Arc::clone(&wake) }) };
+    let results = Results { db: database.clone(), identity: identity.clone(), wake: Arc::clone(&wake) };
+    let intake = Intake { kinds: KINDS, handler: Arc::new(results) };
     let backstage = Backstage::start(BUILD.service_name, &broker, &database, &events, Some(intake)).await?;
     let ordering = Ordering {
         database: database.clone(),

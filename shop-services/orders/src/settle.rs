@@ -17,13 +17,15 @@ use crate::saga::{Progress, Turn, next};
 /// Longest pause between two attempts.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// Finds nothing where another worker has claimed the order since.
-const LOCK_CLAIMED: &str = "SELECT cancel_requested FROM orders WHERE id = $1 AND fence = $2 AND leased FOR UPDATE";
+/// Finds nothing where another worker has claimed the order since. Its customer may have been erased meanwhile.
+const LOCK_CLAIMED: &str = "\
+SELECT cancel_requested, customer_id FROM orders WHERE id = $1 AND fence = $2 AND leased FOR UPDATE";
 
 const MOVE: &str = "\
 UPDATE orders SET state = $2, step = $3, attempts = $4, finding = $5, reason = coalesce($6, reason), leased = $7,
     due_at = CASE WHEN $3::text IS NULL THEN NULL ELSE clock_timestamp() + make_interval(secs => $8) END,
-    reservation_id = coalesce($9, reservation_id), payment_id = coalesce($10, payment_id)
+    reservation_id = coalesce($9, reservation_id), payment_id = coalesce($10, payment_id),
+    method = CASE WHEN erased AND $3::text IS NULL THEN 'erased' ELSE method END
 WHERE id = $1";
 
 const INSERT_LOG: &str = "\
@@ -74,7 +76,8 @@ impl Settler {
         mut order: Claimed,
         heard: Heard,
     ) -> Result<Option<Claimed>, Problem> {
-        let Some(cancel_requested) = self.still_claimed(tx, &order).await? else { return Ok(None) };
+        let Some((cancel_requested, customer_id)) = self.still_claimed(tx, &order).await? else { return Ok(None) };
+        order.customer_id = customer_id;
         let Heard { outcome, reservation_id, payment_id } = heard;
         order.reservation_id = reservation_id.or(order.reservation_id);
         order.payment_id = payment_id.or(order.payment_id);
@@ -97,9 +100,13 @@ impl Settler {
         Ok(to.leased.then_some(order))
     }
 
-    /// Whether its customer wants it cancelled, where the worker still has it.
-    async fn still_claimed(&self, tx: &mut PgConnection, order: &Claimed) -> Result<Option<bool>, DatabaseError> {
-        let lock = sqlx::query_scalar::<_, bool>(LOCK_CLAIMED).bind(order.id).bind(i64::from(order.fence));
+    /// Whether its customer wants it cancelled, and whose it is, where the worker still has it.
+    async fn still_claimed(
+        &self,
+        tx: &mut PgConnection,
+        order: &Claimed,
+    ) -> Result<Option<(bool, Uuid)>, DatabaseError> {
+        let lock = sqlx::query_as::<_, (bool, Uuid)>(LOCK_CLAIMED).bind(order.id).bind(i64::from(order.fence));
         let wish = self.db.measure("lock_claimed", lock.fetch_optional(tx)).await?;
         if wish.is_none() {
             tracing::warn!(order = %order.id, fence = order.fence, "another worker has this order now");

@@ -1,5 +1,7 @@
 //! The one binary of all shop services: `shop catalog serve`, `shop catalog seed`, and so on.
 
+use std::pin::Pin;
+
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use rand_chacha::ChaCha8Rng;
@@ -41,6 +43,12 @@ enum Service {
     /// Carts of guests and customers, and what they would cost.
     #[command(subcommand)]
     Cart(shop_cart::Command),
+    /// Messages about orders, delivered to a sink.
+    #[command(subcommand)]
+    Notifications(shop_notifications::Command),
+    /// Products that go with one, or with what a customer took.
+    #[command(subcommand)]
+    Recommendations(shop_recommendations::Command),
     /// The way in: routes, tokens, limits and the composed product page.
     #[command(subcommand)]
     Gateway(shop_gateway::Command),
@@ -65,6 +73,8 @@ impl Service {
             Self::Payments(_) => "payments",
             Self::Orders(_) => "orders",
             Self::Cart(_) => "cart",
+            Self::Notifications(_) => "notifications",
+            Self::Recommendations(_) => "recommendations",
             Self::Gateway(_) => "gateway",
             Self::PspSim { .. } => "psp-sim",
         }
@@ -79,24 +89,40 @@ impl Service {
             Self::Payments(command) => command.telemetry(),
             Self::Orders(command) => command.telemetry(),
             Self::Cart(command) => command.telemetry(),
+            Self::Notifications(command) => command.telemetry(),
+            Self::Recommendations(command) => command.telemetry(),
             Self::Gateway(command) => command.telemetry(),
             Self::PspSim { telemetry, .. } => telemetry,
         }
     }
 
-    async fn run(self, world: World) -> anyhow::Result<()> {
+    fn run(self, world: World) -> Work {
+        let name = self.name();
         match self {
-            Self::Accounts(command) => shop_accounts::run(command, world).await.context("accounts"),
-            Self::Catalog(command) => shop_catalog::run(command, world).await.context("catalog"),
-            Self::Pricing(command) => shop_pricing::run(command, world).await.context("pricing"),
-            Self::Inventory(command) => shop_inventory::run(command, world).await.context("inventory"),
-            Self::Payments(command) => shop_payments::run(command, world).await.context("payments"),
-            Self::Orders(command) => shop_orders::run(command, world).await.context("orders"),
-            Self::Cart(command) => shop_cart::run(command, world).await.context("cart"),
-            Self::Gateway(command) => shop_gateway::run(command, world).await.context("gateway"),
-            Self::PspSim { config, .. } => psp_sim::run(config, now, world.stop).await.context("psp-sim"),
+            Self::Accounts(command) => work(name, shop_accounts::run(command, world)),
+            Self::Catalog(command) => work(name, shop_catalog::run(command, world)),
+            Self::Pricing(command) => work(name, shop_pricing::run(command, world)),
+            Self::Inventory(command) => work(name, shop_inventory::run(command, world)),
+            Self::Payments(command) => work(name, shop_payments::run(command, world)),
+            Self::Orders(command) => work(name, shop_orders::run(command, world)),
+            Self::Cart(command) => work(name, shop_cart::run(command, world)),
+            Self::Notifications(command) => work(name, shop_notifications::run(command, world)),
+            Self::Recommendations(command) => work(name, shop_recommendations::run(command, world)),
+            Self::Gateway(command) => work(name, shop_gateway::run(command, world)),
+            Self::PspSim { config, .. } => work(name, psp_sim::run(config, now, world.stop)),
         }
     }
+}
+
+/// A service from its start to its end.
+type Work = Pin<Box<dyn Future<Output = anyhow::Result<()>>>>;
+
+/// The work of a service, whose failure is told with its name.
+fn work<E>(name: &'static str, work: impl Future<Output = Result<(), E>> + 'static) -> Work
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    Box::pin(async move { work.await.context(name) })
 }
 
 fn main() -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use shop_kit::precondition::{EntityTag, IfMatch};
 use uuid::Uuid;
 
 use super::Catalog;
-use crate::change::{self, not_found};
+use crate::change::not_found;
 use crate::error::Refusal;
 use crate::{read, validate};
 
@@ -43,9 +43,7 @@ pub(super) async fn create_product(
     Body(product): Body<NewProduct>,
 ) -> Outcome {
     validate::new_product(&product)?;
-    let now = catalog.identity.now();
-    let id = catalog.identity.mint(now);
-    change::create(&catalog.database, id, now, &product).await?;
+    let id = catalog.changer.create(&product).await?;
     let location = HeaderValue::from_str(&format!("/v1/products/{id}")).map_err(|_| Problem::internal())?;
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], current(&catalog, id).await?).into_response())
 }
@@ -69,7 +67,7 @@ pub(super) async fn change_product(
     Body(patch): Body<ProductPatch>,
 ) -> Outcome {
     validate::patch(&patch)?;
-    change::update(&catalog.database, id, &seen, catalog.identity.now(), &patch).await?;
+    catalog.changer.update(id, &seen, &patch).await?;
     current(&catalog, id).await
 }
 
@@ -88,7 +86,7 @@ pub(super) async fn retire_product(
     Path(id): Path<Uuid>,
     seen: IfMatch,
 ) -> Outcome {
-    change::retire(&catalog.database, id, &seen, catalog.identity.now()).await?;
+    catalog.changer.retire(id, &seen).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

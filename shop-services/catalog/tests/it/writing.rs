@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::running::{Catalog, start_seeded};
 
-fn table(sku: &str) -> String {
+pub(crate) fn table(sku: &str) -> String {
     json!({
         "title": "Oak table", "description": "Made by hand.", "brand": "Elm", "category": "tables",
         "attributes": {"material": "oak"}, "variants": [{"sku": sku, "title": "180 cm"}]
@@ -13,7 +13,7 @@ fn table(sku: &str) -> String {
     .to_string()
 }
 
-async fn created(catalog: &Catalog, sku: &str) -> (String, String) {
+pub(crate) async fn created(catalog: &Catalog, sku: &str) -> (String, String) {
     let answer = catalog.admin("POST", "/v1/products", None, &table(sku)).await;
     assert_eq!(answer.status, 201, "{}", answer.json());
     (answer.header("location").to_owned(), answer.header("etag").to_owned())

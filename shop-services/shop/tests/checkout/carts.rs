@@ -15,14 +15,14 @@ use crate::floor::{Floor, Service, eur, refusal, until};
 use crate::stage::Stage;
 
 /// Whoever sends this header has this cart.
-type Who<'a> = (&'a str, &'a str);
+pub(crate) type Who<'a> = (&'a str, &'a str);
 
 async fn look(cart: &Service, who: Who<'_>) -> Answer {
     cart.client.send("GET", "/v1/cart", &[who], None).await.unwrap()
 }
 
 /// The token that a new guest is given.
-async fn guest(cart: &Service) -> String {
+pub(crate) async fn guest(cart: &Service) -> String {
     let answer = cart.client.send("GET", "/v1/cart", &[], None).await.unwrap();
     assert_eq!((answer.status, answer.json(), answer.header("etag")), (200, json!({"lines": []}), "\"0\""));
     answer.header("cart-token").to_owned()
@@ -34,7 +34,7 @@ async fn put(cart: &Service, who: Who<'_>, tag: &str, sku: &str, quantity: u32) 
 }
 
 /// Puts so many into the cart, whatever happens to it meanwhile.
-async fn insist(cart: &Service, who: Who<'_>, sku: &str, quantity: u32) {
+pub(crate) async fn insist(cart: &Service, who: Who<'_>, sku: &str, quantity: u32) {
     until("the line is in the cart", async || {
         let tag = look(cart, who).await.header("etag").to_owned();
         let answer = put(cart, who, &tag, sku, quantity).await;

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use shop_kit::access::{ACCESS_TYPE, AccessClaims};
 use shop_kit::signature::Signer;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use test_kit::{Answer, Client, Nats, Postgres, free_address};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -60,6 +60,18 @@ impl Floor {
         }
         words.extend(flags);
         Service::start("cart", free_address()?, self, &words).await
+    }
+
+    /// Starts recommendations on an empty database.
+    pub(crate) async fn recommendations(&self, flags: &[&str]) -> anyhow::Result<Service> {
+        let keys = self.token_keys();
+        let words = [&[keys.as_str(), "--train-check-period=100ms"], flags].concat();
+        Service::start("recommendations", free_address()?, self, &words).await
+    }
+
+    /// From now on services believe whoever publishes keys here.
+    pub(crate) fn believes(&mut self, issuer: SocketAddr) {
+        self.issuer = issuer;
     }
 
     /// The token of the `number`-th customer.
@@ -114,6 +126,13 @@ impl Service {
     /// Its database, for another replica.
     pub(crate) fn database(&self) -> String {
         self.database.clone()
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub(crate) async fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let pid = self.process.id().expect("it runs").to_string();
+        anyhow::ensure!(Command::new("kill").args([&format!("-{name}"), &pid]).status().await?.success());
+        Ok(())
     }
 
     /// Ends it as kill -9 does.
@@ -193,6 +212,23 @@ impl Service {
         let mut connection = PgConnection::connect(&self.database).await.unwrap();
         sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
     }
+
+    /// The tables that say this anywhere; those of events are not asked, which go when they are old.
+    pub(crate) async fn tables_with(&self, text: &str) -> Vec<String> {
+        let mut connection = PgConnection::connect(&self.database).await.unwrap();
+        let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('inbox', 'outbox')";
+        let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut connection).await.unwrap();
+        let mut found = Vec::new();
+        for table in tables {
+            let statement = format!("SELECT count(*) FROM {table} t WHERE position($1 IN t::text) > 0");
+            let count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(statement)).bind(text);
+            if count.fetch_one(&mut connection).await.unwrap() > 0 {
+                found.push(table);
+            }
+        }
+        found.sort_unstable();
+        found
+    }
 }
 
 pub(crate) fn shop() -> Command {
@@ -204,10 +240,10 @@ pub(crate) fn shop() -> Command {
 fn spawn(words: &[String]) -> std::io::Result<Child> {
     let mut command = shop();
     command.args(words);
-    if !["payments", "cart"].contains(&words[0].as_str()) {
+    if !["payments", "cart", "recommendations", "accounts"].contains(&words[0].as_str()) {
         command.arg("--admin-token=admin-token");
     }
-    if !["orders", "cart"].contains(&words[0].as_str()) {
+    if !["orders", "cart", "notifications", "recommendations"].contains(&words[0].as_str()) {
         command.arg("--service-token=orders=orders-token,cart=cart-token");
     }
     command.spawn()

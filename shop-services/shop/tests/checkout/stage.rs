@@ -125,6 +125,19 @@ impl Stage {
         Service::start_on("orders", free_address()?, database, &self.floor, &words).await
     }
 
+    /// Starts accounts on an empty database, whose tokens the services that start after it believe.
+    pub(crate) async fn accounts(&mut self) -> anyhow::Result<Service> {
+        let master = "--master-key=1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+        let accounts = Service::start("accounts", free_address()?, &self.floor, &[master]).await?;
+        self.floor.believes(accounts.address);
+        Ok(accounts)
+    }
+
+    /// Starts notifications on an empty database, without a sink.
+    pub(crate) async fn notifications(&self) -> anyhow::Result<Service> {
+        Service::start("notifications", free_address()?, &self.floor, &["--sweep-period=100ms"]).await
+    }
+
     /// Starts cart on an empty database.
     pub(crate) async fn cart(&self) -> anyhow::Result<Service> {
         self.floor.cart(&[&format!("--pricing-url=http://{}", self.pricing.address)]).await

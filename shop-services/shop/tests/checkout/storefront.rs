@@ -28,10 +28,10 @@ fn routes() -> PathBuf {
 }
 
 /// `shop catalog serve` with some products, or `shop gateway serve`; killed when dropped.
-struct Running {
-    client: Client,
+pub(crate) struct Running {
+    pub(crate) client: Client,
     admin: Client,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     _process: Child,
 }
 
@@ -49,10 +49,12 @@ impl Running {
         Ok(Self { client, admin, address, _process: process })
     }
 
-    async fn catalog() -> anyhow::Result<Self> {
+    /// The catalog, with a broker where these flags say so.
+    pub(crate) async fn catalog(flags: &[&str]) -> anyhow::Result<Self> {
         let url = Postgres::shared().await?.database().await?;
         let database = format!("--database-url={url}");
-        let catalog = Self::start(&["catalog", "serve", &database, "--admin-token=admin-token"]).await?;
+        let words = ["catalog", "serve", &database, "--admin-token=admin-token"];
+        let catalog = Self::start(&[&words[..], flags].concat()).await?;
         let seeded = shop().args(["catalog", "seed", "--count=3", &database]).status().await?;
         anyhow::ensure!(seeded.success(), "seed");
         Ok(catalog)
@@ -60,14 +62,23 @@ impl Running {
 
     /// A gateway before services at these addresses.
     async fn gateway(floor: &Floor, registry: &Path, services: &[(&str, SocketAddr)]) -> anyhow::Result<Self> {
+        Self::gateway_with(floor, registry, services, "--recommendations-timeout=20s").await
+    }
+
+    pub(crate) async fn gateway_with(
+        floor: &Floor,
+        registry: &Path,
+        services: &[(&str, SocketAddr)],
+        budget: &str,
+    ) -> anyhow::Result<Self> {
         register(registry, services)?;
         let files = [format!("--routes={}", routes().display()), format!("--endpoints={}", registry.display())];
         let words = ["gateway", "serve", &files[0], &files[1], &floor.token_keys(), "--admin-token=admin-token"];
-        let more = ["--watch-period=50ms", "--recommendations-timeout=20s", "--hold-timeout=1s"];
+        let more = ["--watch-period=50ms", budget, "--hold-timeout=1s"];
         Self::start(&[&words[..], &more].concat()).await
     }
 
-    async fn get(&self, path: &str) -> test_kit::Answer {
+    pub(crate) async fn get(&self, path: &str) -> test_kit::Answer {
         self.client.send("GET", path, &[], None).await.unwrap()
     }
 }
@@ -77,9 +88,12 @@ fn register(registry: &Path, services: &[(&str, SocketAddr)]) -> anyhow::Result<
     Ok(std::fs::write(registry, lines.concat())?)
 }
 
-/// Recommendations as they will tell it.
+/// The product that [`recommendations`] recommends.
+const ANOTHER: &str = "01900000-0000-7000-8000-000000000008";
+
+/// Recommendations that are always the same.
 async fn recommendations() -> anyhow::Result<SocketAddr> {
-    let answer = || async { axum::Json(json!({"items": [{"product_id": "another"}]})) };
+    let answer = || async { axum::Json(json!({"source": "model", "items": [{"product_id": ANOTHER}]})) };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let routes = axum::Router::new().route("/v1/recommendations", get(answer));
@@ -89,7 +103,7 @@ async fn recommendations() -> anyhow::Result<SocketAddr> {
 
 #[tokio::test]
 async fn a_product_page_is_what_four_services_say_and_names_what_is_missing() -> anyhow::Result<()> {
-    let (stage, catalog) = tokio::try_join!(Stage::set(), Running::catalog())?;
+    let (stage, catalog) = tokio::try_join!(Stage::set(), Running::catalog(&[]))?;
     let listed = catalog.get("/v1/products").await.json();
     let product = listed["items"][0].clone();
     let id = product["id"].as_str().unwrap();
@@ -115,7 +129,7 @@ async fn a_product_page_is_what_four_services_say_and_names_what_is_missing() ->
     assert_eq!(page["product"]["id"], product["id"]);
     assert_eq!(page["prices"], json!([{"sku": skus[0], "list": eur(4_200), "now": eur(4_200)}]));
     assert_eq!(page["stock"], json!([{"sku": skus[0], "available": 7}]));
-    assert_eq!(page["recommendations"], json!([{"product_id": "another"}]));
+    assert_eq!(page["recommendations"], json!([{"product_id": ANOTHER}]));
     assert_eq!(page["missing"], json!([]));
     assert_eq!(gateway.get(&format!("{path}?currency=JPY")).await.json()["prices"], json!([]), "none in yen");
     assert_eq!(refusal(&gateway.get(&format!("{path}?currency=ZZZ")).await, 400), "bad-request");
@@ -234,6 +248,8 @@ fn every_route_of_every_service_is_open_to_whom_it_documents_and_to_nobody_else(
         ("payments", shop_payments::routes::openapi()),
         ("orders", shop_orders::routes::openapi()),
         ("cart", shop_cart::routes::openapi()),
+        ("notifications", shop_notifications::routes::openapi()),
+        ("recommendations", shop_recommendations::routes::openapi()),
     ];
     let mut wrong = Vec::new();
     for (service, document) in services {
