@@ -166,7 +166,7 @@ fn reached() -> Vec<Case> {
             "kind",
             json!({"kind": "Drop"}),
             |event| ratio(&plan(event, "2026-11-27T12:00:00Z", &after_a_drop())),
-            [json!(4.9), json!(6.2)],
+            [json!(5.2), json!(6.6)],
         ),
         Case::new("targets[].service", one(json!({"service": "checkout", "floor": 90})), peak, numbers(None, 90))
             .besides(one(json!({"service": "nobody", "floor": 90}))),
