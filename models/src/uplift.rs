@@ -18,11 +18,11 @@ use crate::gaussian;
 pub use curve::Curve;
 
 /// Standard deviation of people's bias before any promotion was seen (ln units).
-const BIAS_SD: f64 = 0.35;
+const BIAS_SD: f64 = 0.25;
 /// Standard deviation of a kind's bias before any promotion of it was seen.
-const KIND_SD: f64 = 0.2;
+const KIND_SD: f64 = 0.15;
 /// Scatter of single promotions around what was expected.
-const SCATTER_SD: f64 = 0.35;
+const SCATTER_SD: f64 = 0.28;
 /// How many promotions the guess at the scatter weighs as much as.
 const SCATTER_WEIGHT: f64 = 6.0;
 /// Least scatter that a stated range may claim: people are surer than they should be.

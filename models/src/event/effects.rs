@@ -18,6 +18,8 @@ const SCATTER: f64 = 0.3;
 const WITHIN: f64 = 0.1;
 /// Variance of an event's ratio after an hour before any were seen, and the pairs of steps that it weighs.
 const DRIFT: (f64, f64) = (0.0225, 24.0);
+/// Largest square of a change that counts: sparse loads jump between nothing and something.
+const MOST_APART: f64 = 1.0;
 /// Over which time that variance is learned, and how long after its start an event still rises, seconds.
 const APART: i64 = 1800;
 const RISES: i64 = 900;
@@ -25,6 +27,8 @@ const RISES: i64 = 900;
 const TAPER: f64 = 720.0;
 /// Share of a new minute in the ratio that is seen.
 const NEW: f64 = 0.35;
+/// How far what is seen may lie from what was believed: in deviations, and at least, and where nothing was believed.
+const BELIEVABLE: (f64, f64, f64) = (3.0, 1.0, 2.3);
 /// Windows that a model remembers.
 const MOST: usize = 48;
 
@@ -77,7 +81,7 @@ impl Effects {
             let risen = usize::try_from(RISES / past.grid.step).unwrap_or(0).min(ratios.len());
             if is_brief((from, to), past.grid.step) {
                 for (a, b) in ratios[risen..].iter().zip(ratios[risen..].iter().skip(apart)) {
-                    square += (b - a) * (b - a) * 3600.0 / APART as f64;
+                    square += ((b - a) * (b - a)).min(MOST_APART) * 3600.0 / APART as f64;
                     pairs += 1.0;
                 }
             }
@@ -156,11 +160,14 @@ impl Effects {
 
     /// Takes in the load of a minute inside of a brief event, and what is usual then, both in log space.
     pub(crate) fn see(&mut self, second: i64, z: f64, usual: f64) {
-        let Some(from) = self.running(second + 1).map(|w| w.from) else { return };
+        let Some(&Window { from, belief, .. }) = self.running(second + 1) else { return };
         let ratio = Factor::between(z, usual);
-        if !ratio.is_finite() {
+        if ratio.is_nan() {
             return;
         }
+        let (deviations, least, blind) = BELIEVABLE;
+        let reach = if belief == Factor::NONE { blind } else { (deviations * belief.sd).max(least) };
+        let ratio = ratio.clamp(belief.mean - reach, belief.mean + reach);
         let before = self.seen.filter(|seen| seen.from == from).map_or(ratio, |seen| seen.ratio);
         self.seen = Some(Seen { from, until: second + 60, ratio: before + NEW * (ratio - before) });
     }

@@ -7,6 +7,8 @@ use crate::sorted::NORMAL;
 
 /// Share of the grid's scale below which loads count as alike, so that a ratio to nothing stays finite.
 const LEAST: f64 = 0.01;
+/// Farthest logarithm of a ratio: some ×55. A ratio to next to nothing says little.
+const FARTHEST: f64 = 4.0;
 
 /// What the load is multiplied by.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -23,7 +25,7 @@ impl Factor {
 
     /// Logarithm of the ratio of two loads, both in log space.
     pub(crate) fn between(z: f64, usual: f64) -> f64 {
-        libm::log((libm::expm1(z) + LEAST) / (libm::expm1(usual) + LEAST))
+        libm::log((libm::expm1(z) + LEAST) / (libm::expm1(usual) + LEAST)).clamp(-FARTHEST, FARTHEST)
     }
 
     /// Multiplies quantiles in log space: the median by the mean, the others with both uncertainties added in squares.
