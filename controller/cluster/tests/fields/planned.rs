@@ -172,7 +172,7 @@ fn reached() -> Vec<Case> {
             .besides(one(json!({"service": "nobody", "floor": 90}))),
         Case::new("targets[].selector.matchLabels{}", by_label("pay"), peak, numbers(None, 90))
             .besides(by_label("browse")),
-        Case::new("targets[].floor", one(json!({"service": "checkout", "floor": 90})), peak, numbers(Some(11), 90)),
+        Case::new("targets[].floor", one(json!({"service": "checkout", "floor": 90})), peak, numbers(Some(10), 90)),
         Case::new(
             "targets[].ceiling",
             json!({"targets": [{"service": "checkout", "ceiling": 12,
