@@ -42,7 +42,7 @@ async fn presale_runs_real_pods() -> anyhow::Result<()> {
 
 /// Everything that is checked. The calm service is left alone meanwhile, at constant load.
 async fn acts(stage: &Stage) -> anyhow::Result<()> {
-    let calm = Load::start(&CALM, 1.0)?;
+    let calm = Load::start(&CALM, 1.0).await?;
     step("Helm's operator is locked in and its services serve", installed::check(stage)).await?;
     let busy = async {
         step("a promotion has its capacity in time and ramps back", promotion::check(stage)).await?;

@@ -33,6 +33,7 @@ async fn rolls(cluster: &Cluster, database: &Database) -> anyhow::Result<()> {
     cluster.apply(&manifests(database)).await?;
     cluster.kubectl(&["wait", "--for=condition=Complete", "job/seed", "--timeout=90s"]).await?;
     cluster.settled().await?;
+    Node::opened(NODE_PORT).await?;
 
     let stop = CancellationToken::new();
     let load = tokio::spawn(load(stop.clone()));

@@ -10,6 +10,7 @@ use loadgen::progress::Progress;
 use loadgen::run::{Plan, RunError, Surroundings, Verdict as LoadVerdict, run};
 use loadgen::session::{Assortment, Visitors};
 use loadgen::target::Target;
+use test_kit::Node;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ use crate::size::Size;
 use crate::verdict::{Story, Verdict};
 use crate::view::View;
 use crate::watch::{Frame, Watch};
-use crate::{host, page, table, view};
+use crate::{page, table, view};
 
 /// How to play.
 #[derive(Debug)]
@@ -118,7 +119,7 @@ async fn acts(
             announce(schedule).await?;
         }
         if story.sick.is_none() && frame.at >= schedule.fault {
-            story.sick = make_sick(&watch, &frame).await?;
+            story.sick = make_sick(&stage.node, &watch, &frame).await?;
         }
         follow(&mut story, &frames, &frame);
         frames.push(frame);
@@ -141,10 +142,10 @@ async fn announce(schedule: &Schedule) -> anyhow::Result<()> {
 }
 
 /// Cuts one pod's CPU to a fifth.
-async fn make_sick(watch: &Watch<'_>, frame: &Frame) -> anyhow::Result<Option<(String, i64)>> {
+async fn make_sick(node: &Node, watch: &Watch<'_>, frame: &Frame) -> anyhow::Result<Option<(String, i64)>> {
     let Some(pod) = frame.well.first() else { return Ok(None) };
     let uid = watch.uid(pod).await?;
-    host::cut_quota(&uid, 200)?;
+    node.cut_cpu(&uid, 200)?;
     Ok(Some((pod.clone(), frame.at)))
 }
 

@@ -11,6 +11,7 @@ use loadgen::rate::{Level, RateModel};
 use loadgen::run::{Plan, RunError, Surroundings, Verdict, run};
 use loadgen::session::{Assortment, Visitors};
 use loadgen::target::Target;
+use test_kit::Node;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -36,8 +37,9 @@ pub(crate) struct Served {
 }
 
 impl Load {
-    /// Sends `times` the service's usual load.
-    pub(crate) fn start(shop: &Shop, times: f64) -> anyhow::Result<Self> {
+    /// Sends `times` the service's usual load, once its way in is open.
+    pub(crate) async fn start(shop: &Shop, times: f64) -> anyhow::Result<Self> {
+        Node::opened(shop.node_port).await?;
         let plan = Plan {
             visitors: visitors(shop.rate * times),
             assortment: Assortment::new(PRODUCTS, 1.0).context("products")?,

@@ -13,7 +13,7 @@ const FLOOR: usize = 7;
 /// Capacity is Ready before the start, and no request fails on the way up, at three times the load, and down. What such
 /// an event brought is told of events of four minutes and more; this one lasts one.
 pub(crate) async fn check(stage: &Stage) -> anyhow::Result<()> {
-    let usual = Load::start(&CATALOG, 1.0)?;
+    let usual = Load::start(&CATALOG, 1.0).await?;
     until("the load is known", Duration::from_secs(90), || async {
         let conditions = serde_json::to_string(&stage.shop(CATALOG.name).await?.status)?;
         Ok(conditions.contains("SignalFresh").then_some(()))
@@ -37,7 +37,7 @@ pub(crate) async fn check(stage: &Stage) -> anyhow::Result<()> {
     let (start, end) = start.await?;
 
     until("it is active", Duration::from_secs(90), || async { phase(stage, "Active").await }).await?;
-    let more = Load::start(&CATALOG, 2.0)?;
+    let more = Load::start(&CATALOG, 2.0).await?;
     let pods = stage.pods(CATALOG.name).await?;
     let in_time = pods.iter().filter_map(ready_since).filter(|since| *since <= start).count();
     ensure!(in_time >= FLOOR, "{in_time} of {FLOOR} pods were Ready at the start {start}");

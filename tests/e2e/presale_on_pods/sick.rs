@@ -11,7 +11,7 @@ use crate::until;
 
 /// One pod's CPU is cut in its control group: it is found by its peers, evicted and replaced, and they go on.
 pub(crate) async fn is_replaced(stage: &Stage) -> anyhow::Result<()> {
-    let load = Load::start(&CATALOG, 1.0)?;
+    let load = Load::start(&CATALOG, 1.0).await?;
     let before = stage.pods(CATALOG.name).await?;
     ensure!(before.len() > 3 && before.iter().all(is_ready), "{} pods, not all Ready", before.len());
     let sick = before.first().context("a pod")?;

@@ -4,6 +4,7 @@ mod pod_group;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kube::Client;
 use tokio::io::copy_bidirectional;
@@ -17,6 +18,9 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cluster/ground.sh"
 const KUBECONFIG: &str = "/run/presale-ground/kubeconfig/admin";
 /// The node as pods see it.
 const HOST: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
+/// Longest wait for a `NodePort`, and the time between two tries.
+const OPENS: Duration = Duration::from_secs(30);
+const KNOCKS: Duration = Duration::from_millis(100);
 const AUDIT_LOG: &str = "/var/lib/presale-ground/log/audit.log";
 
 /// A node that runs pods; it is shared by all tests of the machine and stays up after them.
@@ -117,6 +121,26 @@ impl Node {
         Ok(address)
     }
 
+    /// Waits until a `NodePort` on this machine's loopback takes connections; half a minute at most. To be called before load.
+    ///
+    /// A `NodePort` may open some moments after its pods are Ready. What knocks earlier is refused, and for ten seconds the
+    /// kernel's connection tracking goes on refusing that client port, though the `NodePort` has long been open.
+    ///
+    /// # Errors
+    /// [`KitError::Answer`] if it does not open.
+    pub async fn opened(node_port: u16) -> Result<(), KitError> {
+        let address = (Ipv4Addr::LOCALHOST, node_port);
+        let knocking = async {
+            while TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(KNOCKS).await;
+            }
+        };
+        tokio::time::timeout(OPENS, knocking).await.map_err(|_| KitError::Answer {
+            doing: format!("connect to NodePort {node_port} on 127.0.0.1"),
+            answer: format!("refused for {} s: a Service with it and a Ready pod would pass", OPENS.as_secs()),
+        })
+    }
+
     /// Process ids of all containers of the pod with this uid.
     ///
     /// # Errors
@@ -133,6 +157,14 @@ impl Node {
     /// [`KitError::Answer`] if it has no control group or no CPU limit, [`KitError::Io`] if the quota cannot be written.
     pub fn cut_cpu(&self, uid: &str, per_mille: u64) -> Result<(), KitError> {
         pod_group::cut_cpu(uid, per_mille)
+    }
+
+    /// CPU time that all containers of the pod with this uid have taken so far. **Unit**: seconds.
+    ///
+    /// # Errors
+    /// [`KitError::Answer`] if it has no control group, [`KitError::Io`] if that cannot be read.
+    pub fn cpu_seconds(&self, uid: &str) -> Result<f64, KitError> {
+        pod_group::cpu_seconds(uid)
     }
 
     /// What the ground's API server was asked to do.

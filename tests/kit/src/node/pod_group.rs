@@ -4,9 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::KitError;
 
+/// Whether all controllers share one tree (cgroup v2).
+fn unified() -> bool {
+    Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+}
+
 /// Where cgroup v2 and v1 keep CPU quotas, and in which file.
 fn hierarchy() -> (&'static Path, &'static str) {
-    if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+    if unified() {
         (Path::new("/sys/fs/cgroup"), "cpu.max")
     } else {
         (Path::new("/sys/fs/cgroup/cpu"), "cpu.cfs_quota_us")
@@ -40,6 +45,28 @@ pub(super) fn cut_cpu(uid: &str, per_mille: u64) -> Result<(), KitError> {
         }
     }
     set_quota(&pod.join(file), cut)
+}
+
+/// CPU time that a pod has taken so far, in seconds.
+pub(super) fn cpu_seconds(uid: &str) -> Result<f64, KitError> {
+    let (root, file, per_second) = if unified() {
+        (Path::new("/sys/fs/cgroup"), "cpu.stat", 1e6)
+    } else {
+        (Path::new("/sys/fs/cgroup/cpuacct"), "cpuacct.usage", 1e9)
+    };
+    let path = group(root, uid)?.join(file);
+    let text = read(&path)?;
+    let taken = used(&text).ok_or_else(|| KitError::Answer {
+        doing: format!("read the CPU time of pod {uid} in {}", path.display()),
+        answer: format!("{:?}, where a number or a line `usage_usec` with one would pass", text.trim()),
+    })?;
+    Ok(taken / per_second)
+}
+
+/// The number of `cpuacct.usage`, or that after `usage_usec` in `cpu.stat`.
+fn used(text: &str) -> Option<f64> {
+    let mut words = text.split_whitespace().skip_while(|word| *word == "usage_usec");
+    words.next()?.parse().ok()
 }
 
 /// Microseconds per period; `None` where there is no limit.
@@ -99,6 +126,13 @@ fn read(path: &Path) -> Result<String, KitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cpu_time_is_read_as_either_kernel_writes_it() {
+        assert_eq!(used("123456789\n"), Some(123_456_789.0));
+        assert_eq!(used("usage_usec 250000\nuser_usec 200000\n"), Some(250_000.0));
+        assert_eq!(used(""), None);
+    }
 
     #[test]
     fn a_pods_group_is_found_under_either_way_of_naming_it() {
