@@ -9,6 +9,11 @@ use crate::load::Load;
 use crate::stage::{CATALOG, Stage, is_ready, now};
 use crate::until;
 
+/// How long a pod's use of the CPU is looked at.
+const LOOK: Duration = Duration::from_secs(15);
+/// CPU limit of the catalog's pods, in processors.
+const CATALOG_CPU: f64 = 0.04;
+
 /// One pod's CPU is cut in its control group: it is found by its peers, evicted and replaced, and they go on.
 pub(crate) async fn is_replaced(stage: &Stage) -> anyhow::Result<()> {
     let load = Load::start(&CATALOG, 1.0).await?;
@@ -16,7 +21,7 @@ pub(crate) async fn is_replaced(stage: &Stage) -> anyhow::Result<()> {
     ensure!(before.len() > 3 && before.iter().all(is_ready), "{} pods, not all Ready", before.len());
     let sick = before.first().context("a pod")?;
     let (name, uid) = (sick.name_any(), sick.uid().context("a pod's uid")?);
-    stage.node.cut_cpu(&uid, 150)?;
+    stage.node.cut_cpu(&uid, too_little(stage, &uid).await?)?;
     let cut = now();
     until("the sick pod is evicted", Duration::from_secs(420), || async {
         let evictions = stage.written()?.to("pods/eviction").succeeded();
@@ -36,6 +41,16 @@ pub(crate) async fn is_replaced(stage: &Stage) -> anyhow::Result<()> {
     let served = load.end().await?;
     ensure!(served.offered > 0 && served.failures() * 2 < served.offered, "its peers did not go on: {served:?}");
     Ok(())
+}
+
+/// Thousandths of its limit that are three fifths of what a pod takes: a fixed share is plenty on a quick machine.
+async fn too_little(stage: &Stage, uid: &str) -> anyhow::Result<u64> {
+    let before = stage.node.cpu_seconds(uid)?;
+    tokio::time::sleep(LOOK).await;
+    let takes = (stage.node.cpu_seconds(uid)? - before) / LOOK.as_secs_f64();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a pod takes no more than its limit")]
+    let per_mille = (0.6 * takes / CATALOG_CPU * 1000.0) as u64;
+    Ok(per_mille.max(1))
 }
 
 /// Prometheus is killed: that is told, and nothing is scaled or evicted.

@@ -149,7 +149,7 @@ impl Node {
         pod_group::processes(uid)
     }
 
-    /// Makes the pod with this uid sick: cuts its CPU to `per_mille` of its limit, at least 1 ms per period.
+    /// Makes the pod with this uid sick: cuts its CPU to `per_mille` of its limit, at least 1 ms per second.
     ///
     /// The kubelet writes a pod's quota only when the pod changes, so the cut holds until the pod is gone.
     ///

@@ -4,6 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::KitError;
 
+/// The kubelet's period, the kernel's least quota and longest period, in microseconds.
+const PERIOD: u64 = 100_000;
+const LEAST_QUOTA: u64 = 1_000;
+const LONGEST_PERIOD: u64 = 1_000_000;
+
 /// Whether all controllers share one tree (cgroup v2).
 fn unified() -> bool {
     Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
@@ -38,13 +43,19 @@ pub(super) fn cut_cpu(uid: &str, per_mille: u64) -> Result<(), KitError> {
         answer: "it has no CPU limit: one in its resources would pass".to_owned(),
     };
     let held = quota(&pod.join(file))?.ok_or_else(unlimited)?;
-    let cut = (held * per_mille / 1000).max(1_000); // the kernel's least
-    for path in children(&pod)?.into_iter().map(|child| child.join(file)) {
-        if quota(&path)?.is_some() {
-            set_quota(&path, cut)?;
+    let (cut, period) = cut_and_period(held * per_mille / 1000);
+    for folder in children(&pod)? {
+        if quota(&folder.join(file))?.is_some() {
+            set_quota(&folder, file, cut, period)?;
         }
     }
-    set_quota(&pod.join(file), cut)
+    set_quota(&pod, file, cut, period)
+}
+
+/// Quota and period, in microseconds, that give `wanted` per [`PERIOD`]: below the kernel's least quota the period grows.
+fn cut_and_period(wanted: u64) -> (u64, u64) {
+    let cut = wanted.max(LEAST_QUOTA);
+    (cut, (PERIOD * cut / wanted.max(1)).min(LONGEST_PERIOD))
 }
 
 /// CPU time that a pod has taken so far, in seconds.
@@ -74,12 +85,16 @@ fn quota(path: &Path) -> Result<Option<u64>, KitError> {
     Ok(read(path)?.split_whitespace().next().and_then(|word| word.parse().ok()))
 }
 
-fn set_quota(path: &Path, quota: u64) -> Result<(), KitError> {
-    let text = match read(path)?.split_whitespace().nth(1) {
-        Some(period) => format!("{quota} {period}"),
-        None => quota.to_string(),
+fn set_quota(group: &Path, file: &str, quota: u64, period: u64) -> Result<(), KitError> {
+    let write = |file: &str, text: String| {
+        let path = group.join(file);
+        std::fs::write(&path, text).map_err(KitError::io(format!("write {}", path.display())))
     };
-    std::fs::write(path, text).map_err(KitError::io(format!("write {}", path.display())))
+    if unified() {
+        return write(file, format!("{quota} {period}"));
+    }
+    write(file, quota.to_string())?;
+    write("cpu.cfs_period_us", period.to_string())
 }
 
 /// The pod's folder; the systemd driver writes `_` for `-` and ends it in `.slice`.
@@ -132,6 +147,13 @@ mod tests {
         assert_eq!(used("123456789\n"), Some(123_456_789.0));
         assert_eq!(used("usage_usec 250000\nuser_usec 200000\n"), Some(250_000.0));
         assert_eq!(used(""), None);
+    }
+
+    #[test]
+    fn below_the_kernels_least_quota_the_period_grows() {
+        assert_eq!(cut_and_period(4_000), (4_000, 100_000));
+        assert_eq!(cut_and_period(400), (1_000, 250_000));
+        assert_eq!(cut_and_period(0), (1_000, 1_000_000));
     }
 
     #[test]
