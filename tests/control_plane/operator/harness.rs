@@ -54,7 +54,7 @@ impl Stage {
         let child = Command::new(binary().await?)
             .arg("run")
             .args(["--watch-namespace", &self.namespace, "--lease-namespace", &self.namespace])
-            .args(["--identity", identity, "--listen", "127.0.0.1:0", "--tick", "1s", "--lease-duration", "3s"])
+            .args(["--identity", identity, "--listen", "127.0.0.1:0", "--tick", "1s", "--lease-duration", "6s"])
             .args(["--data-dir", &data.join(identity).display().to_string()])
             .args(extra)
             .env("KUBECONFIG", self.server.kubeconfig())

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kube::Client;
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::process::Command;
 
 use crate::api_server::{client_of, config_of, create_namespace};
@@ -21,6 +21,8 @@ const HOST: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
 /// Longest wait for a `NodePort`, and the time between two tries.
 const OPENS: Duration = Duration::from_secs(30);
 const KNOCKS: Duration = Duration::from_millis(100);
+/// Who knocks; load comes from 127.0.0.1.
+const KNOCKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const AUDIT_LOG: &str = "/var/lib/presale-ground/log/audit.log";
 
 /// A node that runs pods; it is shared by all tests of the machine and stays up after them.
@@ -123,15 +125,16 @@ impl Node {
 
     /// Waits until a `NodePort` on this machine's loopback takes connections; half a minute at most. To be called before load.
     ///
-    /// A `NodePort` may open some moments after its pods are Ready. What knocks earlier is refused, and for ten seconds the
-    /// kernel's connection tracking goes on refusing that client port, though the `NodePort` has long been open.
+    /// A `NodePort` may open some moments after its pods are Ready. What knocks earlier is rejected, and that leaves an entry
+    /// in the kernel's connection tracking for two minutes: the next connection from the same client address and port is
+    /// not led to a pod but refused, once, though the `NodePort` has long been open. So this knocks from an address of its
+    /// own, which no load comes from.
     ///
     /// # Errors
     /// [`KitError::Answer`] if it does not open.
     pub async fn opened(node_port: u16) -> Result<(), KitError> {
-        let address = (Ipv4Addr::LOCALHOST, node_port);
         let knocking = async {
-            while TcpStream::connect(address).await.is_err() {
+            while knock(node_port).await.is_err() {
                 tokio::time::sleep(KNOCKS).await;
             }
         };
@@ -171,4 +174,10 @@ impl Node {
     pub fn audit(&self) -> AuditOracle {
         AuditOracle::of(AUDIT_LOG)
     }
+}
+
+async fn knock(node_port: u16) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((KNOCKER, 0).into())?;
+    socket.connect((Ipv4Addr::LOCALHOST, node_port).into()).await
 }
