@@ -247,7 +247,7 @@ pub(crate) async fn binary() -> Result<PathBuf> {
     static BUILT: tokio::sync::OnceCell<PathBuf> = tokio::sync::OnceCell::const_new();
     let build = || async {
         let output = Command::new(env!("CARGO"))
-            .args(["build", "--package", "presale", "--bin", "presale", "--message-format", "json"])
+            .args(["build", "--workspace", "--bin", "presale", "--message-format", "json"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .stderr(Stdio::inherit())
             .output()
