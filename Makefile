@@ -48,6 +48,7 @@ clean: ## Remove build output (the tool cache stays)
 	rm -rf out
 
 -include tests/cluster/cluster.mk
+-include tests/shop/shop.mk
 -include tests/demo/demo.mk
 -include tests/e2e/e2e.mk
 -include tests/chaos/chaos.mk

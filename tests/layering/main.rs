@@ -60,6 +60,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("loadgen", &["shop-contracts", "shop-metrics"]),
     ("test-kit", &["presale-models"]),
+    ("presale-shop", &["test-kit"]),
     ("presale-demo", &["test-kit", "loadgen"]),
 ];
 

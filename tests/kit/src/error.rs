@@ -47,6 +47,16 @@ pub enum KitError {
         /// The last lines of its log.
         tail: String,
     },
+    /// A server did not end in time.
+    #[error("{name} still ran {seconds} s after it was to end; its log: {log}")]
+    StillRuns {
+        /// The server.
+        name: String,
+        /// How long it was waited for.
+        seconds: u64,
+        /// Its log.
+        log: PathBuf,
+    },
     /// A command that was run to its end failed.
     #[error("`{command}` failed with {status}:\n{output}")]
     Command {

@@ -33,4 +33,7 @@ pub use nats::Nats;
 pub use node::Node;
 pub use port::free_address;
 pub use postgres::Postgres;
+pub use process::{Launch, Process};
 pub use prometheus::{Prometheus, PrometheusOptions, ScrapeJob};
+pub use ready::wait_for;
+pub use scratch::{clear as clear_scratch, folder as scratch_folder};

@@ -12,6 +12,8 @@ use crate::process::{Launch, Process};
 use crate::{KitError, assets, port, ready, scratch};
 
 const LIMIT: Duration = Duration::from_mins(1);
+/// Longest that an ending server is waited for.
+const STOPS: Duration = Duration::from_secs(10);
 /// Longest that one probe of a starting server may take.
 const PROBE: Duration = Duration::from_secs(2);
 
@@ -67,6 +69,14 @@ impl Nats {
         self.process.lock().await.kill()
     }
 
+    /// Lets it end in order.
+    ///
+    /// # Errors
+    /// [`KitError::StillRuns`] where it had to be killed.
+    pub async fn stop(&self) -> Result<(), KitError> {
+        self.process.lock().await.stop("TERM", STOPS).await
+    }
+
     /// Starts the server again on the same port and data, after [`kill`](Self::kill).
     ///
     /// # Errors
@@ -87,7 +97,8 @@ async fn serve(port: u16, folder: &Path) -> Result<Process, KitError> {
         format!("--store_dir={}", folder.join("data").display()),
     ];
     let program = assets::tool("nats-server")?;
-    let mut process = Process::start(&Launch { name: "nats-server", program: &program, args, folder, user: None })?;
+    let mut process =
+        Process::start(&Launch { name: "nats-server", program: &program, args, folder, user: None, env: Vec::new() })?;
     ready::wait_for(&mut process, LIMIT, async || matches!(timeout(PROBE, has_jetstream(port)).await, Ok(Ok(true))))
         .await?;
     Ok(process)

@@ -12,6 +12,14 @@ use crate::process::{Launch, Process};
 use crate::{KitError, assets, port, ready, scratch};
 
 const LIMIT: Duration = Duration::from_mins(1);
+/// Longest that an ending server is waited for.
+const STOPS: Duration = Duration::from_secs(10);
+/// Who comes in how: the superuser from this machine, everybody else with a password.
+const ACCESS: &str = "\
+local all postgres trust
+host all postgres 127.0.0.1/32 trust
+host all all 127.0.0.1/32 scram-sha-256
+";
 
 /// A PostgreSQL server on a free loopback port; its superuser is `postgres`, without a password.
 ///
@@ -81,6 +89,28 @@ impl Postgres {
         Ok(format!("postgres://postgres@127.0.0.1:{}/{name}", self.port))
     }
 
+    /// Creates a database and the one who owns it, both of this name, and returns the owner's connection URL.
+    ///
+    /// Nobody else may connect to it but the superuser. `password` is letters, digits, `-` and `_`.
+    ///
+    /// # Errors
+    /// [`KitError::Command`] with what psql said.
+    pub async fn owned(&self, name: &str, password: &str) -> Result<String, KitError> {
+        psql(self.port, &format!("create role {name} login password '{password}'")).await?;
+        psql(self.port, &format!("create database {name} owner {name}")).await?;
+        psql(self.port, &format!("revoke all on database {name} from public")).await?;
+        Ok(format!("postgres://{name}:{password}@127.0.0.1:{}/{name}", self.port))
+    }
+
+    /// Lets it end in order.
+    ///
+    /// # Errors
+    /// [`KitError::StillRuns`] where it had to be killed.
+    pub async fn stop(&self) -> Result<(), KitError> {
+        // Its "fast" shutdown: sessions are ended, nothing is left in shared memory.
+        self.process.lock().await.stop("INT", STOPS).await
+    }
+
     /// Kills the server as `kill -9` does; what was committed stays.
     ///
     /// # Errors
@@ -128,7 +158,9 @@ async fn initialize(folder: &Path, user: Option<&str>) -> Result<(), KitError> {
     }
     command.arg("--").arg(initdb).arg("--pgdata").arg(folder.join("data")).current_dir(folder);
     command.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
-    run(&mut command).await.map(drop)
+    run(&mut command).await?;
+    let access = folder.join("data/pg_hba.conf");
+    std::fs::write(&access, ACCESS).map_err(KitError::io(format!("write {}", access.display())))
 }
 
 async fn serve(port: u16, folder: &Path, user: Option<&str>) -> Result<Process, KitError> {
@@ -142,7 +174,8 @@ async fn serve(port: u16, folder: &Path, user: Option<&str>) -> Result<Process, 
     let mut args = vec!["-D".to_owned(), folder.join("data").display().to_string(), format!("-p{port}")];
     args.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
     let program = assets::debian_binary("postgresql", "postgres")?;
-    let mut process = Process::start(&Launch { name: "postgres", program: &program, args, folder, user })?;
+    let mut process =
+        Process::start(&Launch { name: "postgres", program: &program, args, folder, user, env: Vec::new() })?;
     ready::wait_for(&mut process, LIMIT, async || psql(port, "select 1").await.is_ok()).await?;
     Ok(process)
 }

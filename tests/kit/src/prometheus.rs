@@ -186,7 +186,8 @@ async fn serve(port: u16, folder: &Path, http: &reqwest::Client) -> Result<Proce
         "--web.enable-lifecycle".to_owned(),
     ];
     let program = assets::tool("prometheus")?;
-    let mut process = Process::start(&Launch { name: "prometheus", program: &program, args, folder, user: None })?;
+    let mut process =
+        Process::start(&Launch { name: "prometheus", program: &program, args, folder, user: None, env: Vec::new() })?;
     let url = format!("http://127.0.0.1:{port}/-/ready");
     ready::wait_for(&mut process, LIMIT, async || ready::answers(http, &url).await).await?;
     Ok(process)

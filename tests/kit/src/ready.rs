@@ -12,11 +12,7 @@ const POLL: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// [`KitError::Ended`] as soon as the process is gone, [`KitError::NotReady`] after `limit`; both carry its log's end.
-pub(crate) async fn wait_for(
-    process: &mut Process,
-    limit: Duration,
-    ready: impl AsyncFn() -> bool,
-) -> Result<(), KitError> {
+pub async fn wait_for(process: &mut Process, limit: Duration, ready: impl AsyncFn() -> bool) -> Result<(), KitError> {
     let polling = async {
         loop {
             process.check()?;

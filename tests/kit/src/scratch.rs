@@ -13,14 +13,26 @@ static ROOT: LazyLock<std::io::Result<(PathBuf, Child)>> = LazyLock::new(create_
 static FOLDERS: AtomicU32 = AtomicU32::new(0);
 
 /// Reads until the test process is gone, gives its servers a moment to die, then removes the folder.
-const REAPER: &str = "cat >/dev/null; sleep 1; rm -rf -- \"$1\"; sleep 4; rm -rf -- \"$1\"";
+const REAPER: &str = "cat >/dev/null; [ -d \"$1\" ] || exit 0; sleep 1; rm -rf -- \"$1\"; sleep 4; rm -rf -- \"$1\"";
 
-/// A new empty folder for one part, readable by everyone (PostgreSQL runs as its own user).
-pub(crate) fn folder(part: &str) -> Result<PathBuf, KitError> {
+/// A new empty folder for one part, readable by everyone (PostgreSQL runs as its own user); it goes with this process.
+///
+/// # Errors
+/// [`KitError::Io`] where it cannot be made.
+pub fn folder(part: &str) -> Result<PathBuf, KitError> {
     let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
     let path = root()?.join(format!("{part}-{number}"));
     std::fs::create_dir(&path).map_err(KitError::io(format!("create {}", path.display())))?;
     Ok(path)
+}
+
+/// Removes every folder at once, where nothing uses them any more, instead of leaving it to the reaper.
+///
+/// # Errors
+/// [`KitError::Io`] where something in them cannot be removed.
+pub fn clear() -> Result<(), KitError> {
+    let root = root()?;
+    std::fs::remove_dir_all(root).map_err(KitError::io(format!("remove {}", root.display())))
 }
 
 fn root() -> Result<&'static Path, KitError> {

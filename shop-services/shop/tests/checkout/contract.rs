@@ -121,7 +121,7 @@ async fn every_refusal_is_told_from_an_answer_that_did_not_come() -> anyhow::Res
     );
 
     let mistaken = self::others(&stage, "cart-token")?;
-    stage.payments.kill().await?;
+    stage.payments.kill()?;
     for step in [Step::Redeem, Step::Reserve] {
         assert!(
             matches!(take(&mistaken, &mut order, step, 3).await, Outcome::Unknown(_)),

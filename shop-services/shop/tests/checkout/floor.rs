@@ -1,19 +1,20 @@
 //! What every test stands on: services as processes, a broker, and who signs customers' tokens.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Stdio;
+use std::ops::Deref;
+use std::path::Path;
 use std::time::Duration;
 
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use presale_shop::{Launch, Secrets, Wiring};
 use serde_json::{Value, json};
 use shop_kit::access::{ACCESS_TYPE, AccessClaims};
 use shop_kit::signature::Signer;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use test_kit::{Answer, Client, Nats, Postgres, free_address};
+use test_kit::{Answer, Nats, Postgres, free_address};
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -22,56 +23,49 @@ pub(crate) const ADMIN: &str = "Bearer admin-token";
 
 /// A service as a process of its own, with its own database; killed when dropped.
 pub(crate) struct Service {
-    pub(crate) client: Client,
-    pub(crate) address: SocketAddr,
-    admin: SocketAddr,
-    database: String,
-    words: Vec<String>,
-    process: Child,
+    running: presale_shop::Service,
 }
 
 /// A broker, and whoever signs customers' tokens and publishes the key that checks them.
 pub(crate) struct Floor {
     pub(crate) nats: Nats,
-    issuer: SocketAddr,
+    pub(crate) wiring: Wiring,
     signer: Signer,
 }
 
 const ACCESS_CLAIMS: (&str, &str, i64, i64) = ("accounts", "shop", 0, 4_000_000_000);
+/// On a busy machine answers may be late, but none may be refused; and nobody balances in front.
+const PATIENT: [&str; 5] = [
+    "--queue-timeout=30s",
+    "--request-timeout=30s",
+    "--database-acquire-timeout=30s",
+    "--drain-delay=0s",
+    "--outbox-period=50ms",
+];
 
 impl Floor {
     pub(crate) async fn lay() -> anyhow::Result<Self> {
         let signer = Signer::new(&URL_SAFE_NO_PAD.encode([7; 32]).parse()?, ACCESS_TYPE)?;
-        let issuer = publish(&signer).await?;
-        Ok(Self { nats: Nats::start().await?, issuer, signer })
+        let nats = Nats::start().await?;
+        let mut wiring = Wiring::new(nats.url(), Secrets::known());
+        wiring.issuer = Some(publish(&signer).await?);
+        Ok(Self { nats, wiring, signer })
     }
 
-    /// The flag that says where the key is published.
-    pub(crate) fn token_keys(&self) -> String {
-        format!("--token-keys-url=http://{}", self.issuer)
-    }
-
-    /// Starts cart on an empty database, with a pricing that is away unless these flags say where it is.
+    /// Starts cart on an empty database, with a pricing that is away unless the wiring or a flag says where it is.
     pub(crate) async fn cart(&self, flags: &[&str]) -> anyhow::Result<Service> {
-        let keys = self.token_keys();
-        let mut words = vec![keys.as_str(), "--pricing-token=cart-token"];
-        if !flags.iter().any(|flag| flag.starts_with("--pricing-url")) {
-            words.push("--pricing-url=http://127.0.0.1:1");
-        }
-        words.extend(flags);
-        Service::start("cart", free_address()?, self, &words).await
+        Service::start("cart", free_address()?, self, flags).await
     }
 
     /// Starts recommendations on an empty database.
     pub(crate) async fn recommendations(&self, flags: &[&str]) -> anyhow::Result<Service> {
-        let keys = self.token_keys();
-        let words = [&[keys.as_str(), "--train-check-period=100ms"], flags].concat();
+        let words = [&["--train-check-period=100ms"], flags].concat();
         Service::start("recommendations", free_address()?, self, &words).await
     }
 
     /// From now on services believe whoever publishes keys here.
     pub(crate) fn believes(&mut self, issuer: SocketAddr) {
-        self.issuer = issuer;
+        self.wiring.issuer = Some(issuer);
     }
 
     /// The token of the `number`-th customer.
@@ -83,6 +77,14 @@ impl Floor {
     pub(crate) fn token(&self, number: u128, (iss, aud, nbf, exp): (&str, &str, i64, i64)) -> String {
         let claims = AccessClaims { iss: iss.into(), aud: aud.into(), sub: Uuid::from_u128(number), nbf, exp };
         format!("Bearer {}", self.signer.sign(&claims).unwrap())
+    }
+}
+
+impl Deref for Service {
+    type Target = presale_shop::Service;
+
+    fn deref(&self) -> &presale_shop::Service {
+        &self.running
     }
 }
 
@@ -98,60 +100,25 @@ impl Service {
         floor: &Floor,
         flags: &[&str],
     ) -> anyhow::Result<Self> {
-        let admin = free_address()?;
-        let mut words: Vec<String> = [name, "serve"].map(str::to_owned).into();
-        words.extend([format!("--listen={address}"), format!("--admin-listen={admin}")]);
-        words.extend([format!("--database-url={database}"), format!("--nats-url={}", floor.nats.url())]);
-        words.extend(
-            ["--queue-timeout=30s", "--request-timeout=30s", "--database-acquire-timeout=30s", "--drain-delay=0s"]
-                .iter()
-                .chain(&["--outbox-period=50ms"])
-                .chain(flags)
-                .map(|flag| (*flag).to_owned()),
-        );
-        let client = Client::new(format!("http://{address}"))?;
-        let process = spawn(&words)?;
-        let service = Self { client, address, admin, database, words, process };
-        service.becomes_ready().await;
-        Ok(service)
-    }
-
-    pub(crate) async fn becomes_ready(&self) {
-        until(&format!("{} is ready", self.words[0]), async || {
-            self.client.send("GET", "/readyz", &[], None).await.is_ok_and(|answer| answer.status == 200)
-        })
-        .await;
-    }
-
-    /// Its database, for another replica.
-    pub(crate) fn database(&self) -> String {
-        self.database.clone()
-    }
-
-    /// Sends it a signal: `STOP`, `CONT`.
-    pub(crate) async fn signal(&self, name: &str) -> anyhow::Result<()> {
-        let pid = self.process.id().expect("it runs").to_string();
-        anyhow::ensure!(Command::new("kill").args([&format!("-{name}"), &pid]).status().await?.success());
-        Ok(())
+        let flags = PATIENT.iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+        let launch = Launch { program: shop(), name, address, database: Some(database), flags };
+        Ok(Self { running: presale_shop::Service::start(launch, &floor.wiring).await? })
     }
 
     /// Ends it as kill -9 does.
-    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
-        Ok(self.process.kill().await?)
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        Ok(self.running.kill()?)
     }
 
     /// Waits until it ended by itself.
     pub(crate) async fn ends(&mut self) -> anyhow::Result<()> {
-        tokio::time::timeout(Duration::from_mins(1), self.process.wait()).await??;
+        self.running.ends().await?;
         Ok(())
     }
 
     /// Starts it again, without the flags that begin like this.
     pub(crate) async fn revive_without(&mut self, flag: &str) -> anyhow::Result<()> {
-        self.words.retain(|word| !word.starts_with(flag));
-        self.process = spawn(&self.words)?;
-        self.becomes_ready().await;
-        Ok(())
+        Ok(self.running.revive_without(flag).await?)
     }
 
     #[expect(clippy::too_many_arguments, reason = "a request is made of these")]
@@ -203,19 +170,18 @@ impl Service {
 
     /// Its exposition.
     pub(crate) async fn metrics(&self) -> String {
-        let client = Client::new(format!("http://{}", self.admin)).unwrap();
-        client.send("GET", "/metrics", &[], None).await.unwrap().text()
+        self.running.metrics().await.unwrap()
     }
 
     /// The one number that this statement selects.
     pub(crate) async fn count(&self, statement: &'static str) -> i64 {
-        let mut connection = PgConnection::connect(&self.database).await.unwrap();
+        let mut connection = PgConnection::connect(&self.database()).await.unwrap();
         sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
     }
 
     /// The tables that say this anywhere; those of events are not asked, which go when they are old.
     pub(crate) async fn tables_with(&self, text: &str) -> Vec<String> {
-        let mut connection = PgConnection::connect(&self.database).await.unwrap();
+        let mut connection = PgConnection::connect(&self.database()).await.unwrap();
         let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('inbox', 'outbox')";
         let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut connection).await.unwrap();
         let mut found = Vec::new();
@@ -231,22 +197,9 @@ impl Service {
     }
 }
 
-pub(crate) fn shop() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
-    command.kill_on_drop(true).stderr(Stdio::null());
-    command
-}
-
-fn spawn(words: &[String]) -> std::io::Result<Child> {
-    let mut command = shop();
-    command.args(words);
-    if !["payments", "cart", "recommendations", "accounts"].contains(&words[0].as_str()) {
-        command.arg("--admin-token=admin-token");
-    }
-    if !["orders", "cart", "notifications", "recommendations"].contains(&words[0].as_str()) {
-        command.arg("--service-token=orders=orders-token,cart=cart-token");
-    }
-    command.spawn()
+/// The program.
+pub(crate) fn shop() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_shop"))
 }
 
 /// Publishes the key that checks customers' tokens, as the service that knows them does.

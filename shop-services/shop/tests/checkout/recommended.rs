@@ -19,8 +19,7 @@ const DEADLINE: u64 = 1_000;
 #[tokio::test]
 async fn a_product_page_shows_what_goes_with_it_and_does_without_when_nobody_says() -> anyhow::Result<()> {
     let stage = Stage::set().await?;
-    let nats = format!("--nats-url={}", stage.nats.url());
-    let catalog = Running::catalog(&[&nats, "--outbox-period=50ms"]).await?;
+    let catalog = Running::catalog(&stage).await?;
     let (cart, mut recommendations) = tokio::try_join!(stage.cart(), stage.recommendations(&["--train-period=500ms"]))?;
     // Two guests put the first two of the catalog's three products into their carts.
     for _ in 0..2 {
@@ -65,7 +64,7 @@ async fn a_product_page_shows_what_goes_with_it_and_does_without_when_nobody_say
     until("the page is whole again", async || page().await.0["missing"] == json!([])).await;
 
     // It is gone.
-    recommendations.kill().await?;
+    recommendations.kill()?;
     let (without, took) = page().await;
     assert_eq!(without["missing"], json!(["recommendations"]));
     assert!(took < Duration::from_millis(DEADLINE), "the page took {took:?}");

@@ -2,14 +2,13 @@
 
 use std::ops::Deref;
 
+use presale_shop::Launch;
 use serde_json::{Value, json};
-use test_kit::{Client, Postgres, free_address};
-use tokio::process::Child;
+use test_kit::{Postgres, free_address};
 
-use crate::floor::{Floor, Service, eur, shop, until};
+use crate::floor::{Floor, Service, eur, shop};
 
-/// What each service calls orders, and cart.
-const ORDERS: &str = "orders-token";
+/// What pricing calls cart.
 const CART: &str = "Bearer cart-token";
 /// Units of each SKU at the beginning.
 pub(crate) const STOCK: i64 = 1_000;
@@ -19,9 +18,8 @@ pub(crate) struct Stage {
     pub(crate) pricing: Service,
     pub(crate) inventory: Service,
     pub(crate) payments: Service,
-    psp: Client,
+    provider: presale_shop::Service,
     floor: Floor,
-    _provider: Child,
 }
 
 impl Deref for Stage {
@@ -46,26 +44,22 @@ impl Stage {
     }
 
     pub(crate) async fn set_with(settings: Settings<'_>) -> anyhow::Result<Self> {
-        let floor = Floor::lay().await?;
-        let (psp, payments) = (free_address()?, free_address()?);
-        let provider = shop()
-            .args(["psp-sim", &format!("--listen={psp}"), "--notice-secret=notice-secret"])
-            .arg(format!("--notice-url=http://{payments}/v1/webhooks/psp"))
-            .spawn()?;
-        let psp_url = format!("--psp-url=http://{psp}");
-        let paying = [psp_url.as_str(), "--psp-retry-delay=100ms", "--psp-notice-secret=notice-secret"];
-        let quoting = ["--quote-key=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"];
-        let quoting = [&quoting, settings.pricing].concat();
+        let mut floor = Floor::lay().await?;
+        for name in ["psp-sim", "pricing", "inventory", "payments"] {
+            floor.wiring.places.insert(name.to_owned(), free_address()?);
+        }
+        let at = |name: &str| floor.wiring.places[name];
+        let (address, flags) = (at("psp-sim"), Vec::new());
+        let psp = Launch { program: shop(), name: "psp-sim", address, database: None, flags };
         let storing = [&["--sweep-period=100ms"], settings.inventory].concat();
-        let paying = [&paying, settings.payments].concat();
-        let (pricing, inventory, payments) = tokio::try_join!(
-            Service::start("pricing", free_address()?, &floor, &quoting),
-            Service::start("inventory", free_address()?, &floor, &storing),
-            Service::start("payments", payments, &floor, &paying),
+        let paying = [&["--psp-retry-delay=100ms"], settings.payments].concat();
+        let (provider, pricing, inventory, payments) = tokio::try_join!(
+            async { Ok(presale_shop::Service::start(psp, &floor.wiring).await?) },
+            Service::start("pricing", at("pricing"), &floor, settings.pricing),
+            Service::start("inventory", at("inventory"), &floor, &storing),
+            Service::start("payments", at("payments"), &floor, &paying),
         )?;
-        let psp = Client::new(format!("http://{psp}"))?;
-        until("the provider listens", async || psp.send("GET", "/sim/books", &[], None).await.is_ok()).await;
-        let stage = Self { pricing, inventory, payments, psp, floor, _provider: provider };
+        let stage = Self { pricing, inventory, payments, provider, floor };
         let rate = json!({"country": "DE", "shipping": eur(499), "tax_per_10k": 1900});
         stage.pricing.made("/v1/rates", "rate", &rate).await;
         stage.sells("LAMP", 1_999).await;
@@ -110,12 +104,7 @@ impl Stage {
 
     /// Starts orders on this database, perhaps beside another replica.
     pub(crate) async fn orders_on(&self, database: String, flags: &[&str]) -> anyhow::Result<Service> {
-        let mut words = vec![self.token_keys(), "--call-timeout=2s".to_owned()];
-        for (name, service) in
-            [("pricing", &self.pricing), ("inventory", &self.inventory), ("payments", &self.payments)]
-        {
-            words.extend([format!("--{name}-url=http://{}", service.address), format!("--{name}-token={ORDERS}")]);
-        }
+        let mut words = vec!["--call-timeout=2s".to_owned()];
         if !flags.iter().any(|flag| flag.starts_with("--saga-attempts")) {
             words.push("--saga-attempts=40".to_owned());
         }
@@ -127,8 +116,7 @@ impl Stage {
 
     /// Starts accounts on an empty database, whose tokens the services that start after it believe.
     pub(crate) async fn accounts(&mut self) -> anyhow::Result<Service> {
-        let master = "--master-key=1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
-        let accounts = Service::start("accounts", free_address()?, &self.floor, &[master]).await?;
+        let accounts = Service::start("accounts", free_address()?, &self.floor, &[]).await?;
         self.floor.believes(accounts.address);
         Ok(accounts)
     }
@@ -140,12 +128,12 @@ impl Stage {
 
     /// Starts cart on an empty database.
     pub(crate) async fn cart(&self) -> anyhow::Result<Service> {
-        self.floor.cart(&[&format!("--pricing-url=http://{}", self.pricing.address)]).await
+        self.floor.cart(&[]).await
     }
 
     /// Tells the provider how to misbehave.
     pub(crate) async fn program(&self, program: Value) {
-        let set = self.psp.send("PUT", "/sim/program", &[], Some(&program.to_string())).await.unwrap();
+        let set = self.provider.client.send("PUT", "/sim/program", &[], Some(&program.to_string())).await.unwrap();
         assert_eq!(set.status, 204, "{}", set.text());
     }
 
@@ -155,6 +143,6 @@ impl Stage {
     }
 
     pub(crate) async fn books(&self) -> Value {
-        self.psp.send("GET", "/sim/books", &[], None).await.unwrap().json()
+        self.provider.client.send("GET", "/sim/books", &[], None).await.unwrap().json()
     }
 }

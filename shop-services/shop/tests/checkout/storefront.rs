@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use axum::routing::get;
 use http::Method;
+use presale_shop::{Launch, Wiring};
 use serde_json::{Value, json};
 use shop_gateway::directory::Directory;
 use shop_gateway::pool::Sizes;
@@ -15,9 +18,9 @@ use shop_kit::admission::Limits;
 use shop_kit::process::ThisProcess;
 use shop_metrics::names::{ALL, PROXYING};
 use shop_metrics::{Build, Metric, Proxying, ShopMetrics};
-use test_kit::{Client, Postgres, free_address};
+use test_kit::{Postgres, free_address};
 use tokio::net::TcpListener;
-use tokio::process::Child;
+use tokio::process::Command;
 
 use crate::floor::{ADMIN, Floor, eur, refusal, shop, until};
 use crate::stage::Stage;
@@ -29,33 +32,31 @@ fn routes() -> PathBuf {
 
 /// `shop catalog serve` with some products, or `shop gateway serve`; killed when dropped.
 pub(crate) struct Running {
-    pub(crate) client: Client,
-    admin: Client,
-    pub(crate) address: SocketAddr,
-    _process: Child,
+    service: presale_shop::Service,
+}
+
+impl Deref for Running {
+    type Target = presale_shop::Service;
+
+    fn deref(&self) -> &presale_shop::Service {
+        &self.service
+    }
 }
 
 impl Running {
-    async fn start(words: &[&str]) -> anyhow::Result<Self> {
-        let [address, admin] = [free_address()?, free_address()?];
-        let mut command = shop();
-        command.args(words).args(["--drain-delay=0s", "--request-timeout=30s", "--queue-timeout=30s"]);
-        let process = command.arg(format!("--listen={address}")).arg(format!("--admin-listen={admin}")).spawn()?;
-        let (client, admin) = (Client::new(format!("http://{address}"))?, Client::new(format!("http://{admin}"))?);
-        until("it is ready", async || {
-            admin.send("GET", "/readyz", &[], None).await.is_ok_and(|answer| answer.status == 200)
-        })
-        .await;
-        Ok(Self { client, admin, address, _process: process })
+    async fn start(name: &str, database: Option<String>, flags: &[&str], wiring: &Wiring) -> anyhow::Result<Self> {
+        let patient = ["--drain-delay=0s", "--request-timeout=30s", "--queue-timeout=30s"];
+        let flags = patient.iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+        let launch = Launch { program: shop(), name, address: free_address()?, database, flags };
+        Ok(Self { service: presale_shop::Service::start(launch, wiring).await? })
     }
 
-    /// The catalog, with a broker where these flags say so.
-    pub(crate) async fn catalog(flags: &[&str]) -> anyhow::Result<Self> {
+    /// The catalog.
+    pub(crate) async fn catalog(floor: &Floor) -> anyhow::Result<Self> {
         let url = Postgres::shared().await?.database().await?;
-        let database = format!("--database-url={url}");
-        let words = ["catalog", "serve", &database, "--admin-token=admin-token"];
-        let catalog = Self::start(&[&words[..], flags].concat()).await?;
-        let seeded = shop().args(["catalog", "seed", "--count=3", &database]).status().await?;
+        let catalog = Self::start("catalog", Some(url.clone()), &["--outbox-period=50ms"], &floor.wiring).await?;
+        let seed = ["catalog", "seed", "--count=3", &format!("--database-url={url}")];
+        let seeded = Command::new(shop()).args(seed).stderr(Stdio::null()).status().await?;
         anyhow::ensure!(seeded.success(), "seed");
         Ok(catalog)
     }
@@ -72,10 +73,9 @@ impl Running {
         budget: &str,
     ) -> anyhow::Result<Self> {
         register(registry, services)?;
-        let files = [format!("--routes={}", routes().display()), format!("--endpoints={}", registry.display())];
-        let words = ["gateway", "serve", &files[0], &files[1], &floor.token_keys(), "--admin-token=admin-token"];
-        let more = ["--watch-period=50ms", budget, "--hold-timeout=1s"];
-        Self::start(&[&words[..], &more].concat()).await
+        let mut wiring = floor.wiring.clone();
+        wiring.tables = Some([routes(), registry.to_owned()]);
+        Self::start("gateway", None, &["--watch-period=50ms", budget, "--hold-timeout=1s"], &wiring).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> test_kit::Answer {
@@ -103,7 +103,8 @@ async fn recommendations() -> anyhow::Result<SocketAddr> {
 
 #[tokio::test]
 async fn a_product_page_is_what_four_services_say_and_names_what_is_missing() -> anyhow::Result<()> {
-    let (stage, catalog) = tokio::try_join!(Stage::set(), Running::catalog(&[]))?;
+    let stage = Stage::set().await?;
+    let catalog = Running::catalog(&stage).await?;
     let listed = catalog.get("/v1/products").await.json();
     let product = listed["items"][0].clone();
     let id = product["id"].as_str().unwrap();
@@ -158,7 +159,7 @@ async fn a_product_page_is_what_four_services_say_and_names_what_is_missing() ->
 }
 
 async fn metrics(gateway: &Running) -> String {
-    gateway.admin.send("GET", "/metrics", &[], None).await.unwrap().text()
+    gateway.metrics().await.unwrap()
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn without_payments_an_order_is_given_to_a_person_who_may_retry_or_cancel(
     let mut stage = Stage::set().await?;
     let orders = stage.orders(&["--saga-attempts=2", "--saga-review-period=1h"]).await?;
     let anna = stage.customer(1);
-    stage.payments.kill().await?;
+    stage.payments.kill()?;
     let mut paths = Vec::new();
     for key in ["retry", "cancel"] {
         paths.push(orders.placed(&anna, key, &stage.quote(1, None).await).await);

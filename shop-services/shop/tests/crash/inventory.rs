@@ -11,7 +11,7 @@ use crate::place::{Place, until};
 
 /// Orders that reserve, of which every other one commits.
 const ORDERS: u32 = 120;
-const FLAGS: [&str; 3] = ["inventory", "serve", "--reservation-ttl=1h"];
+const FLAGS: [&str; 1] = ["--reservation-ttl=1h"];
 /// How often the service is killed meanwhile.
 const KILLS: u32 = 4;
 
@@ -52,7 +52,7 @@ async fn buy(place: &Place, number: u32) {
 #[tokio::test]
 async fn inventory_killed_again_and_again_loses_nothing_and_does_nothing_twice() -> anyhow::Result<()> {
     let place = Arc::new(Place::make().await?);
-    let mut process = place.serve(&FLAGS).await?;
+    let mut process = place.serve("inventory", &FLAGS).await?;
     for sku in ["LAMP", "TABLE"] {
         let body = json!({"change": 1000, "reason": "delivery"});
         place.insist(&format!("/v1/stock/{sku}/adjustments"), "admin-token", sku, &body).await;
@@ -68,8 +68,8 @@ async fn inventory_killed_again_and_again_loses_nothing_and_does_nothing_twice()
     }
     for _ in 0..KILLS {
         sleep(Duration::from_millis(350)).await;
-        process.kill().await?; // SIGKILL
-        process = place.serve(&FLAGS).await?;
+        process.kill()?; // SIGKILL
+        process = place.serve("inventory", &FLAGS).await?;
     }
     while let Some(bought) = buyers.join_next().await {
         bought?;

@@ -68,16 +68,8 @@ async fn payments_killed_while_the_provider_is_asked_charges_everybody_once() ->
     let psp = free_address()?;
     let (provider, _running) = provider(psp, place.address).await?;
     let url = format!("--psp-url=http://{psp}");
-    let words = [
-        "payments",
-        "serve",
-        &url,
-        "--psp-timeout=1s",
-        "--psp-retry-delay=100ms",
-        "--psp-attempts=30",
-        "--psp-notice-secret=notice-secret",
-    ];
-    let mut process = place.serve(&words).await?;
+    let words = [&url, "--psp-timeout=1s", "--psp-retry-delay=100ms", "--psp-attempts=30"];
+    let mut process = place.serve("payments", &words).await?;
     let mut orders = JoinSet::new();
     for number in 0..ORDERS {
         let place = Arc::clone(&place);
@@ -89,8 +81,8 @@ async fn payments_killed_while_the_provider_is_asked_charges_everybody_once() ->
     }
     for _ in 0..KILLS {
         sleep(Duration::from_millis(450)).await;
-        process.kill().await?; // SIGKILL
-        process = place.serve(&words).await?;
+        process.kill()?; // SIGKILL
+        process = place.serve("payments", &words).await?;
     }
     while let Some(paid) = orders.join_next().await {
         paid?;

@@ -1,54 +1,42 @@
 //! Where everything is, while processes come and go.
 
 use std::net::SocketAddr;
-use std::process::Stdio;
+use std::path::Path;
 use std::time::Duration;
 
+use presale_shop::{Launch, Secrets, Service, Wiring};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use test_kit::{Client, Nats, Postgres, free_address};
-use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 /// The address, the database and the broker of a service, and a client that does not give up.
 pub(crate) struct Place {
     pub(crate) address: SocketAddr,
-    admin: SocketAddr,
     database: String,
-    nats: Nats,
+    wiring: Wiring,
     pub(crate) client: Client,
+    _nats: Nats,
 }
+
+/// On a busy machine answers may be late, but none may be refused.
+const PATIENT: [&str; 4] =
+    ["--queue-timeout=30s", "--request-timeout=30s", "--database-acquire-timeout=30s", "--outbox-period=50ms"];
 
 impl Place {
     pub(crate) async fn make() -> anyhow::Result<Self> {
-        let [address, admin] = [free_address()?, free_address()?];
+        let address = free_address()?;
         let client = Client::new(format!("http://{address}"))?;
         let database = Postgres::shared().await?.database().await?;
-        Ok(Self { address, admin, database, nats: Nats::start().await?, client })
+        let nats = Nats::start().await?;
+        Ok(Self { address, database, wiring: Wiring::new(nats.url(), Secrets::known()), client, _nats: nats })
     }
 
-    /// Starts `shop` with these words and waits until the service is ready; killed when dropped.
-    pub(crate) async fn serve(&self, words: &[&str]) -> anyhow::Result<Child> {
-        let process = Command::new(env!("CARGO_BIN_EXE_shop"))
-            .args(words)
-            .args(["--queue-timeout=30s", "--request-timeout=30s", "--database-acquire-timeout=30s"])
-            .arg("--outbox-period=50ms")
-            .arg(format!("--listen={}", self.address))
-            .arg(format!("--admin-listen={}", self.admin))
-            .env("SHOP_DATABASE_URL", &self.database)
-            .env("SHOP_NATS_URL", self.nats.url())
-            .env("SHOP_ADMIN_TOKEN", "admin-token")
-            .env("SHOP_SERVICE_TOKENS", "orders=orders-token")
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        for _ in 0..600 {
-            if self.client.send("GET", "/readyz", &[], None).await.is_ok_and(|a| a.status == 200) {
-                return Ok(process);
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-        anyhow::bail!("the service was not ready within 30 s")
+    /// Starts this service and waits until it is ready; killed when dropped.
+    pub(crate) async fn serve(&self, name: &str, flags: &[&str]) -> anyhow::Result<Service> {
+        let flags = PATIENT.iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+        let (program, database) = (Path::new(env!("CARGO_BIN_EXE_shop")), Some(self.database.clone()));
+        Ok(Service::start(Launch { program, name, address: self.address, database, flags }, &self.wiring).await?)
     }
 
     /// Repeats one request with one key until it is answered for good, as the orders service does.

@@ -40,8 +40,14 @@ pub(super) async fn etcd(folder: &Path, ports: &Ports) -> Result<Process, KitErr
         format!("--initial-cluster=test={peer}"),
     ];
     let health = format!("{client}/health");
-    let mut process =
-        Process::start(&Launch { name: "etcd", program: &assets::tool("etcd")?, args, folder, user: None })?;
+    let mut process = Process::start(&Launch {
+        name: "etcd",
+        program: &assets::tool("etcd")?,
+        args,
+        folder,
+        user: None,
+        env: Vec::new(),
+    })?;
     let http = ready::http_client()?;
     ready::wait_for(&mut process, LIMIT, async || ready::answers(&http, &health).await).await?;
     Ok(process)
@@ -71,7 +77,14 @@ pub(super) async fn apiserver(folder: &Path, ports: &Ports, options: &ApiServerO
     ];
     args.extend(options.apiserver_args.iter().cloned());
     let program = assets::tool("kube-apiserver")?;
-    let mut process = Process::start(&Launch { name: "kube-apiserver", program: &program, args, folder, user: None })?;
+    let mut process = Process::start(&Launch {
+        name: "kube-apiserver",
+        program: &program,
+        args,
+        folder,
+        user: None,
+        env: Vec::new(),
+    })?;
     let readyz = format!("https://127.0.0.1:{}/readyz", ports.apiserver);
     let http = https_client(folder)?;
     ready::wait_for(&mut process, LIMIT, async || ready::answers(&http, &readyz).await).await?;
@@ -95,8 +108,14 @@ pub(super) async fn controllers(folder: &Path, ports: &Ports, options: &ApiServe
         "--kube-api-burst=400".to_owned(),
     ];
     let program = assets::tool("kube-controller-manager")?;
-    let mut process =
-        Process::start(&Launch { name: "kube-controller-manager", program: &program, args, folder, user: None })?;
+    let mut process = Process::start(&Launch {
+        name: "kube-controller-manager",
+        program: &program,
+        args,
+        folder,
+        user: None,
+        env: Vec::new(),
+    })?;
     let healthz = format!("https://127.0.0.1:{}/healthz", ports.controllers);
     let http = unverified_client()?;
     ready::wait_for(&mut process, LIMIT, async || ready::answers(&http, &healthz).await).await?;

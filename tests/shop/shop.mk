@@ -1,0 +1,7 @@
+# The whole shop on this machine, for developers: no Kubernetes, no installation, one command.
+
+.PHONY: shop
+shop: packages ## Start the whole shop on this machine and show a tour; Ctrl-C takes it away
+	@tests/cluster/tools.sh nats-server >/dev/null
+	@cargo build -p shop -p presale-shop
+	@exec "$${CARGO_TARGET_DIR:-target}/debug/presale-shop"

@@ -1,0 +1,189 @@
+//! The whole shop on loopback: a database and a credential for each service, a broker, a payment provider, and the
+//! gateway in front.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use futures::future::{join_all, try_join_all};
+use serde::Serialize;
+use test_kit::{Nats, Postgres, clear_scratch, free_address, scratch_folder};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use crate::goods;
+use crate::service::{Launch, Service};
+use crate::wiring::{NAMES, Secrets, Wiring};
+
+/// Says what is done, as it is done.
+pub type Say<'a> = &'a (dyn Fn(String) + Sync);
+
+/// Services without a database of their own.
+const STATELESS: [&str; 2] = ["gateway", "psp-sim"];
+/// Longest that an ending service is waited for.
+const STOPS: Duration = Duration::from_secs(10);
+
+/// What kind of shop.
+#[derive(Debug)]
+pub struct Options {
+    /// The program `shop`.
+    pub program: PathBuf,
+    /// Where the gateway listens, on loopback; port 0 is a free one.
+    pub listen: SocketAddr,
+    /// Products in the catalog.
+    pub products: u32,
+    /// What must not be known.
+    pub secrets: Secrets,
+    /// Flags of services, by name, that count before the shop's own.
+    pub flags: BTreeMap<&'static str, Vec<String>>,
+}
+
+/// A shop that is open; without [`close`](Self::close) it is killed when dropped.
+#[derive(Debug)]
+pub struct Shop {
+    /// Each service and the provider, by name.
+    pub services: BTreeMap<&'static str, Service>,
+    /// Where the gateway listens.
+    pub gateway: SocketAddr,
+    /// What it sells.
+    pub skus: Vec<String>,
+    /// File that says where databases, broker and provider are; only its owner may read it.
+    pub places: PathBuf,
+    /// What everybody is told.
+    pub wiring: Wiring,
+    /// The broker.
+    pub nats: Nats,
+    /// The database server.
+    pub postgres: Postgres,
+}
+
+/// The file of places.
+#[derive(Debug, Serialize)]
+struct Places<'a> {
+    gateway: String,
+    broker: &'a str,
+    provider: String,
+    databases: BTreeMap<&'a str, String>,
+}
+
+impl Shop {
+    /// Opens it: some seconds on a machine that has done it before.
+    ///
+    /// # Errors
+    /// Where a part is missing or does not become ready, in its own words.
+    pub async fn open(options: Options, say: Say<'_>) -> anyhow::Result<Self> {
+        let since = Instant::now();
+        let step = |what: String| say(format!("{:>5.1} s  {what}", since.elapsed().as_secs_f64()));
+        let Options { program, listen, products, secrets, mut flags } = options;
+        let gateway = vacant(listen).await?;
+        let (postgres, nats) = tokio::try_join!(Postgres::start(), Nats::start())?;
+        step("PostgreSQL and NATS answer".to_owned());
+        let databases = databases(&postgres, &secrets).await?;
+        step(format!("{} databases, each with an owner of its own", databases.len()));
+
+        let mut wiring = Wiring::new(nats.url(), secrets);
+        for name in NAMES[1..].iter().chain(&["psp-sim"]) {
+            wiring.places.insert((*name).to_owned(), free_address()?);
+        }
+        wiring.places.insert("gateway".to_owned(), gateway);
+        let folder = scratch_folder("gateway-tables")?;
+        let endpoints = folder.join("endpoints.toml");
+        std::fs::write(&endpoints, wiring.endpoints()).context("write the gateway's endpoints")?;
+        wiring.tables = Some([routes(), endpoints]);
+        let starting = NAMES.iter().chain(&["psp-sim"]).map(|name| {
+            let mut launch = Launch {
+                program: &program,
+                name,
+                address: wiring.places[*name],
+                database: databases.get(name).cloned(),
+                flags: own_flags(name),
+            };
+            let more = flags.remove(name).unwrap_or_default();
+            launch.flags.extend(more);
+            let (wiring, step) = (&wiring, &step);
+            async move {
+                let service = Service::start(launch, wiring).await?;
+                step(format!("{name} is ready"));
+                anyhow::Ok((*name, service))
+            }
+        });
+        let services: BTreeMap<&'static str, Service> =
+            try_join_all(starting.collect::<Vec<_>>()).await?.into_iter().collect();
+        let sellers = ["catalog", "pricing", "inventory"].map(|name| &services[name]);
+        let skus = goods::deliver(&program, products, sellers, &wiring.secrets.admin).await?;
+        step(format!("{products} products, {} prices, {} units of each on the shelf", skus.len(), goods::STOCK));
+        let places = scratch_folder("places")?.join("shop.toml");
+        write_places(&places, &wiring, &databases)?;
+        Ok(Self { services, gateway, skus, places, wiring, nats, postgres })
+    }
+
+    /// Closes it: whoever is being served is served to the end, then everything is gone.
+    ///
+    /// # Errors
+    /// Names who had to be killed; everything is gone all the same.
+    pub async fn close(self) -> anyhow::Result<()> {
+        let Self { mut services, nats, postgres, .. } = self;
+        let mut ended: Vec<_> = join_all(services.values_mut().map(|service| service.stop(STOPS))).await;
+        ended.extend([postgres.stop().await, nats.stop().await]);
+        drop((services, postgres, nats));
+        clear_scratch()?;
+        for outcome in ended {
+            outcome?;
+        }
+        Ok(())
+    }
+}
+
+/// A loopback address that nobody listens to.
+async fn vacant(listen: SocketAddr) -> anyhow::Result<SocketAddr> {
+    ensure!(listen.ip().is_loopback(), "{listen} is not on loopback: pass 127.0.0.1:PORT");
+    if listen.port() == 0 {
+        return Ok(free_address()?);
+    }
+    let taken = || format!("nobody can listen on {listen}: pass --listen 127.0.0.1:0 for a free port");
+    TcpListener::bind(listen).await.with_context(taken)?;
+    Ok(listen)
+}
+
+/// A database for each service that has one, and its URL with the credential of its owner.
+async fn databases(postgres: &Postgres, secrets: &Secrets) -> anyhow::Result<BTreeMap<&'static str, String>> {
+    let mut databases = BTreeMap::new();
+    for name in NAMES.into_iter().filter(|name| !STATELESS.contains(name)) {
+        databases.insert(name, postgres.owned(name, &secrets.passwords[name]).await?);
+    }
+    Ok(databases)
+}
+
+/// What each service does otherwise than in a cluster: nobody balances in front, and a developer does not wait.
+fn own_flags(name: &str) -> Vec<String> {
+    let flags: &[&str] = match name {
+        "psp-sim" => &[],
+        "accounts" => &["--drain-delay=0s", "--trusted-hops=1"],
+        "gateway" => &["--drain-delay=0s", "--watch-period=200ms"],
+        "recommendations" => &["--drain-delay=0s", "--train-period=20s", "--train-check-period=1s"],
+        _ => &["--drain-delay=0s"],
+    };
+    flags.iter().map(|flag| (*flag).to_owned()).collect()
+}
+
+/// The table of routes that the shop is shipped with.
+fn routes() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shop-services/gateway/routes.toml")
+}
+
+fn write_places(path: &Path, wiring: &Wiring, databases: &BTreeMap<&'static str, String>) -> anyhow::Result<()> {
+    let places = Places {
+        gateway: wiring.url("gateway"),
+        broker: &wiring.nats,
+        provider: wiring.url("psp-sim"),
+        databases: databases.iter().map(|(name, url)| (*name, url.clone())).collect(),
+    };
+    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    let mut file = file.with_context(|| format!("create {}", path.display()))?;
+    file.write_all(toml::to_string(&places)?.as_bytes()).with_context(|| format!("write {}", path.display()))
+}

@@ -1,0 +1,192 @@
+//! What each service is told of the others: addresses, and whom it believes. All of it goes by environment variables,
+//! so that no secret stands in a list of processes and a flag of the caller counts before it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::RngCore;
+
+/// The ten services, in the order in which requests go through them.
+pub const NAMES: [&str; 10] = [
+    "gateway",
+    "accounts",
+    "catalog",
+    "pricing",
+    "inventory",
+    "cart",
+    "orders",
+    "payments",
+    "recommendations",
+    "notifications",
+];
+/// Services that ask others on their own behalf.
+const CALLERS: [&str; 2] = ["orders", "cart"];
+/// Where nobody is.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// What must not be known outside of the shop.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    /// Bearer token of administrators.
+    pub admin: String,
+    /// Bearer token of each service that asks others, by its name.
+    pub callers: BTreeMap<&'static str, String>,
+    /// Key that seals all other keys of accounts, as VERSION:KEY.
+    pub master: String,
+    /// Key that signs quotes.
+    pub quote: String,
+    /// Secret that the payment provider signs its notices with.
+    pub notice: String,
+    /// Password of each service at its own database.
+    pub passwords: BTreeMap<&'static str, String>,
+}
+
+impl Secrets {
+    /// New ones.
+    pub fn drawn(random: &mut impl RngCore) -> Self {
+        let mut key = || {
+            let mut bytes = [0; 32];
+            random.fill_bytes(&mut bytes);
+            URL_SAFE_NO_PAD.encode(bytes)
+        };
+        Self {
+            admin: key(),
+            callers: CALLERS.into_iter().map(|name| (name, key())).collect(),
+            master: format!("1:{}", key()),
+            quote: key(),
+            notice: key(),
+            passwords: NAMES.into_iter().map(|name| (name, key())).collect(),
+        }
+    }
+
+    /// Ones that tests know by heart.
+    pub fn known() -> Self {
+        let key = URL_SAFE_NO_PAD.encode([1; 32]);
+        Self {
+            admin: "admin-token".to_owned(),
+            callers: CALLERS.into_iter().map(|name| (name, format!("{name}-token"))).collect(),
+            master: format!("1:{key}"),
+            quote: key,
+            notice: "notice-secret".to_owned(),
+            passwords: NAMES.into_iter().map(|name| (name, format!("{name}-password"))).collect(),
+        }
+    }
+
+    fn of(&self, caller: &str) -> String {
+        self.callers.get(caller).cloned().unwrap_or_default()
+    }
+
+    /// As a service is told who may call: NAME=TOKEN,…
+    fn believed(&self) -> String {
+        let pairs: Vec<String> = self.callers.iter().map(|(name, token)| format!("{name}={token}")).collect();
+        pairs.join(",")
+    }
+}
+
+/// Where everybody is, and what they believe.
+#[derive(Debug, Clone)]
+pub struct Wiring {
+    /// URL of the broker.
+    pub nats: String,
+    /// Where the services are, as far as it is known, and the payment provider, as `psp-sim`.
+    pub places: BTreeMap<String, SocketAddr>,
+    /// Who publishes the keys that check customers' tokens, where that is not accounts.
+    pub issuer: Option<SocketAddr>,
+    /// The gateway's table of routes, and its file of endpoints.
+    pub tables: Option<[PathBuf; 2]>,
+    /// Secrets.
+    pub secrets: Secrets,
+}
+
+impl Wiring {
+    /// Nobody is anywhere yet.
+    pub fn new(nats: String, secrets: Secrets) -> Self {
+        Self { nats, places: BTreeMap::new(), issuer: None, tables: None, secrets }
+    }
+
+    /// URL of a service; nobody answers there where its place is not known.
+    pub fn url(&self, name: &str) -> String {
+        self.places.get(name).map_or_else(|| NOWHERE.to_owned(), |address| format!("http://{address}"))
+    }
+
+    /// The environment of the service `name`, but for its own addresses and its database.
+    pub fn told(&self, name: &str) -> Vec<(String, String)> {
+        let Secrets { admin, callers: _, master, quote, notice, passwords: _ } = &self.secrets;
+        let keys = self.issuer.map_or_else(|| self.url("accounts"), |issuer| format!("http://{issuer}"));
+        let mut told = vec![("SHOP_NATS_URL", self.nats.clone())];
+        let admin = ("SHOP_ADMIN_TOKEN", admin.clone());
+        let callers = ("SHOP_SERVICE_TOKENS", self.secrets.believed());
+        let keys = ("SHOP_TOKEN_KEYS_URL", keys);
+        match name {
+            "accounts" => told.extend([("SHOP_MASTER_KEYS", master.clone()), callers]),
+            "catalog" | "notifications" => told.push(admin),
+            "pricing" => told.extend([admin, callers, ("SHOP_QUOTE_KEY", quote.clone())]),
+            "inventory" => told.extend([admin, callers]),
+            "payments" => told.extend([
+                callers,
+                ("SHOP_PSP_URL", self.url("psp-sim")),
+                ("SHOP_PSP_NOTICE_SECRET", notice.clone()),
+            ]),
+            "orders" => {
+                told.extend([admin, keys]);
+                for (url, token, callee) in [
+                    ("SHOP_PRICING_URL", "SHOP_PRICING_TOKEN", "pricing"),
+                    ("SHOP_INVENTORY_URL", "SHOP_INVENTORY_TOKEN", "inventory"),
+                    ("SHOP_PAYMENTS_URL", "SHOP_PAYMENTS_TOKEN", "payments"),
+                ] {
+                    told.extend([(url, self.url(callee)), (token, self.secrets.of("orders"))]);
+                }
+            }
+            "cart" => {
+                let token = self.secrets.of("cart");
+                told.extend([keys, ("SHOP_PRICING_URL", self.url("pricing")), ("SHOP_PRICING_TOKEN", token)]);
+            }
+            "recommendations" => told.push(keys),
+            "gateway" => {
+                told.extend([admin, keys]);
+                if let Some([routes, endpoints]) = &self.tables {
+                    told.push(("SHOP_ROUTES", routes.display().to_string()));
+                    told.push(("SHOP_ENDPOINTS", endpoints.display().to_string()));
+                }
+            }
+            "psp-sim" => {
+                let url = format!("{}/v1/webhooks/psp", self.url("payments"));
+                told.extend([("PSP_NOTICE_SECRET", notice.clone()), ("PSP_NOTICE_URL", url)]);
+            }
+            _ => {}
+        }
+        told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The gateway's file of endpoints: one place of each service.
+    pub fn endpoints(&self) -> String {
+        let behind = self.places.iter().filter(|(name, _)| NAMES[1..].contains(&name.as_str()));
+        let lines: Vec<String> = behind.map(|(name, address)| format!("{name} = [\"{address}\"]\n")).collect();
+        lines.concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(told: &[(String, String)], name: &str) -> Option<String> {
+        told.iter().find(|(one, _)| one == name).map(|(_, value)| value.clone())
+    }
+
+    #[test]
+    fn who_is_not_there_yet_is_nowhere_and_callers_have_the_tokens_that_callees_believe() {
+        let mut wiring = Wiring::new("nats://127.0.0.1:4222".into(), Secrets::known());
+        assert_eq!(of(&wiring.told("orders"), "SHOP_PRICING_URL"), Some(NOWHERE.to_owned()));
+        wiring.places.insert("pricing".into(), ([127, 0, 0, 1], 8081).into());
+        let orders = wiring.told("orders");
+        assert_eq!(of(&orders, "SHOP_PRICING_URL").as_deref(), Some("http://127.0.0.1:8081"));
+        let believed = of(&wiring.told("pricing"), "SHOP_SERVICE_TOKENS").unwrap();
+        let token = of(&orders, "SHOP_PRICING_TOKEN").unwrap();
+        assert!(believed.contains(&format!("orders={token}")), "{believed}");
+        assert_eq!(wiring.endpoints(), "pricing = [\"127.0.0.1:8081\"]\n");
+    }
+}
