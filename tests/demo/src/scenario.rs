@@ -19,7 +19,7 @@ pub(crate) const SIDES: [&str; 2] = ["Presale", "HPA"];
 pub(crate) const NODE_PORTS: [u16; 2] = [30_281, 30_282];
 
 /// Daily rise over [`Size::base`].
-pub(crate) const FACTOR: f64 = 5.0;
+pub(crate) const FACTOR: f64 = 4.0;
 /// Uplift that the promotion is announced with.
 pub(crate) const UPLIFT: &str = "4";
 /// What the promotion really brings, over [`Size::base`].
@@ -194,10 +194,10 @@ mod tests {
         let size = Size { request_cpu_ms: 1.6, per_replica: 20 };
         let rate = s.visitors(size, 1).unwrap().rate;
         let at = |second: i64| rate.total(second as f64);
-        assert!((at(s.rise + 60) - 28.0 * FACTOR).abs() < 1e-9);
-        assert!((at(s.rise + 60 - 7 * 86_400) - 28.0 * FACTOR).abs() < 1e-9);
-        assert!((at(s.promotion + 30) - 28.0 * PROMOTED).abs() < 1e-9);
-        assert!((at(s.promotion + 30 - 86_400) - 28.0).abs() < 1e-9);
-        assert!((at(s.rise - 5) - 28.0).abs() < 1e-9);
+        assert!((at(s.rise + 60) - 36.0 * FACTOR).abs() < 1e-9);
+        assert!((at(s.rise + 60 - 7 * 86_400) - 36.0 * FACTOR).abs() < 1e-9);
+        assert!((at(s.promotion + 30) - 36.0 * PROMOTED).abs() < 1e-9);
+        assert!((at(s.promotion + 30 - 86_400) - 36.0).abs() < 1e-9);
+        assert!((at(s.rise - 5) - 36.0).abs() < 1e-9);
     }
 }

@@ -11,15 +11,19 @@ const LOST: f64 = 0.2;
 const DEAR: f64 = 0.2;
 
 /// Fewest replicas for the maximum load over [now + L, now + L + hold), at the accepted risk r = 1 − level: the quantile at
-/// the level, or fewer where r/5 of the requests at most is expected to be lost. While a promotion runs it is the quantile at
-/// 1 − r/5, since its minutes are the dear ones. `None` outside of the forecast's rows or where the capacity is unknown.
+/// the level, or fewer where r/5 of the requests at most is expected to be lost. From the moment on at which a promotion's
+/// replicas are ordered until its end it is the quantile at 1 − r/5, since its minutes are the dear ones; and until its start
+/// the most that will be asked for up to there, so that all of it stands ready before. `None` outside of the forecast's rows
+/// or where the capacity is unknown.
 ///
 /// A quantile asks how often there are too few, not by how many: on a smooth load the 95 % quantile lies a percent above the
 /// count that loses next to nothing.
 ///
 /// **Source**: newsvendor with whole units, on the maximum over the lead time.
 pub(crate) fn floor(facts: &Facts<'_>, maximum: &QuantileForecast) -> Option<u32> {
-    at(facts, maximum, facts.now)
+    let announced = facts.input.promotions.iter().filter(|p| p.from <= facts.now && facts.now < p.starts);
+    let ahead = announced.filter_map(|p| highest(facts, maximum, (facts.now, p.starts), 1.0)).max();
+    ahead.max(at(facts, maximum, facts.now))
 }
 
 /// The same floor for a decision taken at `t`.
@@ -42,7 +46,7 @@ pub(crate) fn highest(
 fn of_row(facts: &Facts<'_>, maximum: &QuantileForecast, row: usize, times: f64) -> Option<u32> {
     let (level, capacity) = (facts.input.policy.level, facts.capacity? / times);
     let allowed = (1.0 - level.get()) * LOST * maximum.mean(row)?;
-    if facts.input.promotions.iter().any(|p| p.starts <= facts.now && facts.now < p.ends) {
+    if facts.input.promotions.iter().any(|p| p.from <= facts.now && facts.now < p.ends) {
         let dear = Level::new(1.0 - DEAR * (1.0 - level.get())).unwrap_or(level);
         return Some(replicas(maximum.value(row, dear)?, capacity));
     }

@@ -318,7 +318,23 @@ fn while_it_runs_less_is_risked_than_before_and_after() {
     let floor = |now: &str| decide(&during_a_sale(now)).forecast_floor.unwrap();
     // At level 0.95, and the fifth of the risk that is left: the 99 % quantile of 700 at 50 a replica.
     assert_eq!((floor("19:00:00"), floor("20:59:00")), (14, 14));
-    assert!(floor("18:50:00") <= 12 && floor("21:00:00") <= 12, "{} {}", floor("18:50:00"), floor("21:00:00"));
+    assert!(floor("18:00:00") <= 12 && floor("21:00:00") <= 12, "{} {}", floor("18:00:00"), floor("21:00:00"));
+}
+
+#[test]
+fn all_of_the_openings_replicas_are_ordered_at_once() {
+    let ordered = during_a_sale("18:55:00");
+    let (calm, minute) = ([40.0; LEVELS.len()], SignedDuration::from_mins(1));
+    let opens_in = |minutes: usize| {
+        let mut input = ordered.clone();
+        let rows = (0..10).map(|row| if row < minutes { calm } else { [700.0; LEVELS.len()] }).collect();
+        let maximum = QuantileForecast::new(input.now, minute, rows).unwrap();
+        input.forecast = ForecastInput::Available { maximum, trusted: true, data_until: input.now, bursty: false };
+        decide(&input).forecast_floor
+    };
+    assert!(ordered.promotions[0].from <= ordered.now, "{:?}", ordered.promotions);
+    assert_eq!(opens_in(5), Some(14), "what will be asked for at 19:00");
+    assert_eq!(opens_in(6), Some(1), "what comes later can be ordered later");
 }
 
 #[test]
