@@ -29,8 +29,8 @@ async fn of_five_hundred_buyers_at_twenty_replicas_exactly_fifty_get_the_fifty_l
         // Another replica may have done the work, and any replica knows.
         let asked = &replicas[(number + 7) % REPLICAS];
         until("the order rests", async || {
-            let state = asked.look(&path, &token).await["state"].clone();
-            state == "confirmed" || state == "cancelled"
+            let order = asked.look(&path, &token).await;
+            order["state"] == "confirmed" || order["state"] == "cancelled"
         })
         .await;
         asked.look(&path, &token).await
