@@ -42,7 +42,7 @@ pub(crate) async fn memory(shop: &Shop) -> anyhow::Result<Vec<Row>> {
         each.push((resident(service.id())?, *name));
     }
     each.push((resident(shop.nats.id().await)?, "nats-server"));
-    each.sort();
+    each.sort_unstable();
     let sum: u64 = each.iter().map(|(kib, _)| kib).sum();
     let (most, name) = each.iter().rev().find(|(_, name)| *name != "nats-server").copied().context("a service")?;
     let list: Vec<String> = each.iter().map(|(kib, name)| format!("{name} {}", kib / 1024)).collect();
