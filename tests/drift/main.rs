@@ -4,3 +4,4 @@
 mod comparison;
 mod crds;
 mod dashboards;
+mod shop;

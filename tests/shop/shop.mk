@@ -5,3 +5,9 @@ shop: packages ## Start the whole shop on this machine and show a tour; Ctrl-C t
 	@tests/cluster/tools.sh nats-server >/dev/null
 	@cargo build -p shop -p presale-shop
 	@exec "$${CARGO_TARGET_DIR:-target}/debug/presale-shop"
+
+.PHONY: bench-shop
+bench-shop: packages ## Cold starts, memory, orders and reservations per second, the gateway beside nginx (ONLY=name SECONDS_OF_LOAD=10)
+	@tests/cluster/tools.sh nats-server >/dev/null
+	cargo build --release -p shop
+	cargo run --release -p presale-shop --example bench -- --only "$${ONLY:-}" --seconds "$${SECONDS_OF_LOAD:-10}"

@@ -183,3 +183,42 @@ pub struct PaymentChanged {
     /// How much was set aside, taken, given up or given back.
     pub amount: Money,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::pricing::Quote;
+
+    /// Reads what a service of the next version says, which has one more field at every level.
+    fn understood<T: DeserializeOwned>(mut said: Value) -> bool {
+        said["of_the_next_version"] = json!({"more": 1});
+        for line in said["lines"].as_array_mut().into_iter().flatten() {
+            line["of_the_next_version"] = json!("more");
+        }
+        serde_json::from_value::<T>(said).is_ok()
+    }
+
+    #[test]
+    fn what_a_newer_version_tells_in_addition_is_no_reason_to_refuse_it() {
+        let (id, money) = (Uuid::nil(), json!({"amount": 1, "currency": "EUR"}));
+        let order = json!({"order_id": id, "customer_id": id, "lines": [{"sku": "S", "quantity": 1}], "total": money});
+        let cart = json!({"cart_id": id, "lines": [{"sku": "S", "quantity": 1}]});
+        let product = json!({"product_id": id, "skus": ["S"]});
+        let quote = json!({"id": id, "country": "DE", "subtotal": money, "discount": money, "shipping": money,
+            "tax": money, "total": money, "iat": 0, "exp": 1,
+            "lines": [{"sku": "S", "quantity": 1, "unit_price": money, "discount": money, "net": money, "tax": money}]});
+        assert!(understood::<AccountChanged>(json!({"account_id": id})));
+        assert!(understood::<OrderChanged>(order.clone()) && understood::<OrderSettled>(order));
+        assert!(understood::<CartChanged>(cart));
+        assert!(understood::<ProductCreated>(product.clone()) && understood::<ProductUpdated>(product.clone()));
+        assert!(understood::<ProductRetired>(product));
+        assert!(understood::<StockMoved>(json!({"reservation_id": id, "order_id": id})));
+        assert!(understood::<StockLevel>(json!({"sku": "S", "available": 1})));
+        assert!(understood::<PaymentChanged>(json!({"payment_id": id, "order_id": id, "amount": money})));
+        assert!(understood::<CouponRedeemed>(json!({"order_id": id, "code": "C"})));
+        assert!(understood::<Quote>(quote));
+    }
+}

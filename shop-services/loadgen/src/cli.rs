@@ -1,9 +1,13 @@
 //! The command line: one model for the live run and for the past, each flag with its unit.
 
+mod audit;
+mod journeys;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,6 +17,8 @@ use shop_contracts::demo;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::audit::AuditFlags;
+use crate::cli::journeys::JourneyFlags;
 use crate::history::{self, Past};
 use crate::progress::Progress;
 use crate::rate::{self, DailyRise, Event, Level, RateModel, parse_event, parse_points, parse_rise, seconds};
@@ -34,6 +40,10 @@ pub struct Cli {
 enum Command {
     /// Send load to one or more targets on 127.0.0.0/8 for a while.
     Run(RunFlags),
+    /// Send whole journeys through the shop's gateway on 127.0.0.0/8, and judge them: objectives, and every order.
+    Journeys(JourneyFlags),
+    /// Check from outside what must hold whenever nobody is at work in the shop, after any run.
+    Audit(AuditFlags),
     /// Write the model's past weeks as OpenMetrics text for `promtool tsdb create-blocks-from openmetrics`.
     History(HistoryFlags),
 }
@@ -127,14 +137,18 @@ struct HistoryFlags {
     out: Option<PathBuf>,
 }
 
-/// Does what the command line asked for; `now` is the wall clock.
+/// Does what the command line asked for; `now` is the wall clock. Exit code 1: it ran, and its verdict is bad.
 ///
 /// # Errors
 /// Says what is wrong with a flag or file, or what failed.
-pub async fn execute(cli: Cli, now: Timestamp, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn execute(cli: Cli, now: Timestamp, stop: CancellationToken) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Run(flags) => run(flags, now, stop).await,
-        Command::History(flags) => tokio::task::spawn_blocking(move || past(flags, now)).await?,
+        Command::Run(flags) => run(flags, now, stop).await.map(|()| ExitCode::SUCCESS),
+        Command::Journeys(flags) => journeys::execute(flags, stop).await,
+        Command::Audit(flags) => audit::execute(flags).await,
+        Command::History(flags) => {
+            tokio::task::spawn_blocking(move || past(flags, now)).await?.map(|()| ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -44,7 +44,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn done(&mut self, outcome: Outcome, latency: Duration, slo: Duration) {
+    /// One call ended.
+    pub(crate) fn done(&mut self, outcome: Outcome, latency: Duration, slo: Duration) {
         *self.ended.entry(outcome).or_default() += 1;
         if outcome != Outcome::Ok {
             return;
@@ -59,7 +60,8 @@ impl Tally {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    /// Adds what another one counted.
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.offered += other.offered;
         self.over_slo += other.over_slo;
         for (outcome, count) in &other.ended {
@@ -91,7 +93,8 @@ impl Tally {
         self.ended.values().sum::<u64>() >= self.offered
     }
 
-    fn failures(&self) -> BTreeMap<&'static str, u64> {
+    /// Failed calls by kind, each kind named.
+    pub(crate) fn failures(&self) -> BTreeMap<&'static str, u64> {
         Outcome::FAILURES.iter().map(|o| (o.label(), self.ended.get(o).copied().unwrap_or(0))).collect()
     }
 }

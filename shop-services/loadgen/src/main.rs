@@ -5,7 +5,7 @@ use loadgen::Cli;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<std::process::ExitCode> {
     let cli = Cli::parse();
     let stop = CancellationToken::new();
     tokio::spawn({

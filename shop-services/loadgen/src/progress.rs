@@ -31,13 +31,18 @@ impl Progress {
 
     /// Shows what happened since it was shown last; a display that fails is no reason to stop.
     pub fn show(&mut self, elapsed: Duration, rate: f64, targets: &[Target], ledgers: &mut [Ledger]) {
+        self.say(elapsed, || line(elapsed, rate, targets, ledgers));
+    }
+
+    /// Shows this line where it is time for one.
+    pub(crate) fn say(&mut self, elapsed: Duration, line: impl FnOnce() -> String) {
         match self {
             Self::Terminal(stderr) => {
-                let _ = write!(stderr, "\r\x1b[K{}", line(elapsed, rate, targets, ledgers));
+                let _ = write!(stderr, "\r\x1b[K{}", line());
                 let _ = stderr.flush();
             }
             Self::Log(stderr) if elapsed.as_secs().is_multiple_of(10) => {
-                let _ = writeln!(stderr, "{}", line(elapsed, rate, targets, ledgers));
+                let _ = writeln!(stderr, "{}", line());
             }
             Self::Log(_) | Self::Silent => {}
         }

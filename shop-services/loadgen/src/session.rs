@@ -77,7 +77,7 @@ impl Visitors {
     pub fn sessions(&self, minute: i64) -> Vec<Session> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(minute.unsigned_abs());
-        let mood = self.mood(&mut rng);
+        let mood = mood(self.rate.variation, &mut rng);
         let mut sessions = Vec::new();
         for second in 0..60 {
             let from = minute as f64 * 60.0 + f64::from(second);
@@ -93,12 +93,6 @@ impl Visitors {
             }
         }
         sessions
-    }
-
-    fn mood(&self, rng: &mut ChaCha8Rng) -> f64 {
-        let shape = 1.0 / self.rate.variation.powi(2);
-        // No variation: the shape is infinite and every minute is as the model says.
-        Gamma::new(shape, 1.0 / shape).ok().filter(|_| shape.is_finite()).map_or(1.0, |gamma| gamma.sample(rng))
     }
 
     fn person(&self, start: f64, rng: &mut ChaCha8Rng) -> Session {
@@ -120,7 +114,15 @@ impl Visitors {
     }
 }
 
-fn count(mean: f64, rng: &mut ChaCha8Rng) -> u32 {
+/// How much busier than the model a minute is: mean 1, and this coefficient of variation.
+pub(crate) fn mood(variation: f64, rng: &mut ChaCha8Rng) -> f64 {
+    let shape = 1.0 / variation.powi(2);
+    // No variation: the shape is infinite and every minute is as the model says.
+    Gamma::new(shape, 1.0 / shape).ok().filter(|_| shape.is_finite()).map_or(1.0, |gamma| gamma.sample(rng))
+}
+
+/// How many come where `mean` come on average.
+pub(crate) fn count(mean: f64, rng: &mut ChaCha8Rng) -> u32 {
     // A mean that is not positive (or not a number) brings nobody.
     let drawn = Poisson::new(mean).map_or(0.0, |poisson| poisson.sample(rng));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, clamped to what u32 holds")]
@@ -165,7 +167,8 @@ impl Assortment {
         }
     }
 
-    fn product(&self, crawler: bool, rng: &mut ChaCha8Rng) -> u32 {
+    /// Index of a product: a favourite of people, any one of crawlers.
+    pub(crate) fn product(&self, crawler: bool, rng: &mut ChaCha8Rng) -> u32 {
         if crawler {
             return rng.random_range(0..self.products);
         }

@@ -69,6 +69,11 @@ impl Nats {
         self.process.lock().await.kill()
     }
 
+    /// Its process.
+    pub async fn id(&self) -> u32 {
+        self.process.lock().await.id()
+    }
+
     /// Lets it end in order.
     ///
     /// # Errors

@@ -66,6 +66,7 @@ async fn run(Cli { listen, products, shop }: Cli) -> anyhow::Result<()> {
     interrupted.await;
     line("closing: whoever is being served is served to the end ...");
     shop.close().await?;
+    test_kit::clear_scratch()?;
     line("closed; nothing is left");
     Ok(())
 }

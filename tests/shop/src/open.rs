@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use futures::future::{join_all, try_join_all};
 use serde::Serialize;
-use test_kit::{Nats, Postgres, clear_scratch, free_address, scratch_folder};
+use test_kit::{Nats, Postgres, free_address, scratch_folder};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -69,6 +69,7 @@ struct Places<'a> {
     broker: &'a str,
     provider: String,
     databases: BTreeMap<&'a str, String>,
+    services: BTreeMap<&'a str, String>,
 }
 
 impl Shop {
@@ -122,7 +123,7 @@ impl Shop {
         Ok(Self { services, gateway, skus, places, wiring, nats, postgres })
     }
 
-    /// Closes it: whoever is being served is served to the end, then everything is gone.
+    /// Closes it: whoever is being served is served to the end, then no process is left. Its folders go with this one.
     ///
     /// # Errors
     /// Names who had to be killed; everything is gone all the same.
@@ -131,7 +132,6 @@ impl Shop {
         let mut ended: Vec<_> = join_all(services.values_mut().map(|service| service.stop(STOPS))).await;
         ended.extend([postgres.stop().await, nats.stop().await]);
         drop((services, postgres, nats));
-        clear_scratch()?;
         for outcome in ended {
             outcome?;
         }
@@ -182,6 +182,7 @@ fn write_places(path: &Path, wiring: &Wiring, databases: &BTreeMap<&'static str,
         broker: &wiring.nats,
         provider: wiring.url("psp-sim"),
         databases: databases.iter().map(|(name, url)| (*name, url.clone())).collect(),
+        services: NAMES[1..].iter().map(|name| (*name, wiring.url(name))).collect(),
     };
     let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
     let mut file = file.with_context(|| format!("create {}", path.display()))?;

@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use test_kit::{Client, KitError, Process, free_address, scratch_folder, wait_for};
+use tokio::time::{Instant, sleep};
 
 use crate::wiring::Wiring;
 
@@ -76,12 +77,17 @@ impl Service {
     /// # Errors
     /// [`KitError::Ended`] or [`KitError::NotReady`] with the log's end.
     pub async fn becomes_ready(&mut self) -> Result<(), KitError> {
-        let (asked, path) = match self.name.as_str() {
-            "psp-sim" => (&self.client, "/sim/books"),
-            _ => (&self.admin, "/readyz"),
-        };
+        let (asked, path) = self.door();
         let is_ready = async || asked.send("GET", path, &[], None).await.is_ok_and(|answer| answer.status == 200);
         wait_for(&mut self.process, READY, is_ready).await
+    }
+
+    /// Whom to ask whether it is ready, and for what.
+    fn door(&self) -> (Client, &'static str) {
+        match self.name.as_str() {
+            "psp-sim" => (self.client.clone(), "/sim/books"),
+            _ => (self.admin.clone(), "/readyz"),
+        }
     }
 
     /// Which service.
@@ -142,6 +148,24 @@ impl Service {
     /// [`KitError::StillRuns`] after a minute.
     pub async fn ends(&mut self) -> Result<ExitStatus, KitError> {
         self.process.ends(ENDS).await
+    }
+
+    /// Starts it again as it was, and returns how long it took from there until it was ready.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn starts_again(&mut self) -> Result<Duration, KitError> {
+        let since = Instant::now();
+        self.process = spawn(&self.program, &self.folder, &self.name, &self.words, &self.told)?;
+        let (asked, path) = self.door();
+        // Looked at so often that starts can be told apart.
+        while !asked.send("GET", path, &[], None).await.is_ok_and(|answer| answer.status == 200) {
+            if since.elapsed() > READY {
+                self.becomes_ready().await?;
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+        Ok(since.elapsed())
     }
 
     /// Starts it again as it was, without the flags that begin like `flag`, and waits until it is ready.

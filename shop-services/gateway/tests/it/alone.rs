@@ -2,3 +2,4 @@
 
 mod limiting;
 mod shedding;
+mod storming;

@@ -26,6 +26,8 @@ pub(crate) struct Service {
 pub(crate) struct Told {
     /// Status of every answer.
     pub(crate) status: AtomicU16,
+    /// So many of ten requests are answered 503 instead.
+    fails: AtomicUsize,
     /// Milliseconds of work on each.
     pub(crate) work: AtomicU64,
     /// Those that are worked on at the same time.
@@ -54,6 +56,7 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let told = Arc::new(Told {
             status: AtomicU16::new(200),
+            fails: AtomicUsize::new(0),
             work: AtomicU64::new(0),
             workers: Semaphore::new(workers),
             silent: AtomicBool::new(false),
@@ -74,6 +77,11 @@ impl Service {
         self.told.status.store(status, Ordering::SeqCst);
     }
 
+    /// From now on so many of ten requests fail.
+    pub(crate) fn fails_of_ten(&self, share: usize) {
+        self.told.fails.store(share, Ordering::SeqCst);
+    }
+
     pub(crate) fn works_for(&self, work: Duration) {
         self.told.work.store(u64::try_from(work.as_millis()).unwrap(), Ordering::SeqCst);
     }
@@ -87,7 +95,11 @@ impl Drop for Service {
 
 /// Says who it is, and everything it was sent.
 async fn answer(State(told): State<Arc<Told>>, request: Request) -> Response {
-    told.seen.fetch_add(1, Ordering::SeqCst);
+    let number = told.seen.fetch_add(1, Ordering::SeqCst);
+    // Spread over every ten: 7 has no common divisor with them.
+    if number * 7 % 10 < told.fails.load(Ordering::SeqCst) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     if told.silent.load(Ordering::SeqCst) {
         std::future::pending::<()>().await;
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shop_kit::event::Event;
 use test_kit::{Nats, Postgres};
 
-use crate::running::{Inventory, NOWHERE, refusal, start, start_on, until};
+use crate::running::{Inventory, NOW, NOWHERE, refusal, start, start_at, start_on, until};
 
 #[tokio::test]
 async fn what_is_not_settled_in_time_is_given_back_once_though_two_replicas_sweep() -> anyhow::Result<()> {
@@ -39,6 +39,29 @@ async fn an_overdue_reservation_is_not_committed_though_nobody_swept_it() -> any
     assert_eq!(inventory.available("LAMP").await, 0, "until it is swept or released");
     assert_eq!(inventory.settle(&id, "release", "r", 1).await.status, 200);
     assert_eq!(inventory.available("LAMP").await, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn replicas_whose_clocks_are_ten_minutes_apart_expire_nothing_early_and_everything_once() -> anyhow::Result<()> {
+    let flags = ["--reservation-ttl=5s"];
+    let database = Postgres::shared().await?.database().await?;
+    let early = start_at(&database, NOWHERE, &flags, || Timestamp::from_second(NOW - 300).unwrap()).await?;
+    let late = start_at(&database, NOWHERE, &flags, || Timestamp::from_second(NOW + 300).unwrap()).await?;
+    early.adjust("LAMP", "in", 20).await;
+    for number in 0..10 {
+        let (one, other) = if number % 2 == 0 { (&early, &late) } else { (&late, &early) };
+        let id = one.reserve(number, &format!("k{number}"), 1, &[("LAMP", 1)]).await.json()["id"].clone();
+        if number < 4 {
+            // Still held where the other replica looks, and committed there.
+            assert_eq!(other.settle(&id, "commit", &format!("c{number}"), 1).await.status, 200, "not early");
+        }
+    }
+    until("the others are given back", async || late.available("LAMP").await == 16).await;
+    assert_eq!(early.count("SELECT count(*) FROM stock_ledger WHERE kind = 'expired'").await, 6, "once each");
+    let early_ends = "SELECT count(*) FROM reservations WHERE state = 'expired' AND settled_at < expires_at";
+    assert_eq!(early.count(early_ends).await, 0);
+    early.audit().await;
     Ok(())
 }
 

@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const ADMIN: &str = "Bearer admin-token";
 pub(crate) const ORDERS: &str = "Bearer orders-token";
 pub(crate) const NOTIFICATIONS: &str = "Bearer notifications-token";
+/// Seconds since 1970 at which a machine with a good clock believes to be.
+pub(crate) const NOW: i64 = 1_800_000_000;
 /// A broker that nobody listens to.
 pub(crate) const NOWHERE: &str = "nats://127.0.0.1:1";
 
@@ -45,6 +47,16 @@ pub(crate) async fn start(flags: &[&str]) -> anyhow::Result<Inventory> {
 
 /// Starts inventory on this database and broker.
 pub(crate) async fn start_on(database: &str, nats: &str, flags: &[&str]) -> anyhow::Result<Inventory> {
+    start_at(database, nats, flags, || Timestamp::from_second(NOW).unwrap_or_default()).await
+}
+
+/// Starts inventory on this database and broker, on a machine with this clock.
+pub(crate) async fn start_at(
+    database: &str,
+    nats: &str,
+    flags: &[&str],
+    clock: fn() -> Timestamp,
+) -> anyhow::Result<Inventory> {
     let [public, admin] = [free_address()?, free_address()?];
     let mut args = vec!["inventory".to_owned(), format!("--listen={public}"), format!("--admin-listen={admin}")];
     args.extend([format!("--database-url={database}"), format!("--nats-url={nats}")]);
@@ -71,7 +83,7 @@ pub(crate) async fn start_on(database: &str, nats: &str, flags: &[&str]) -> anyh
     let world = World {
         started: Instant::now(),
         stop: stop.clone(),
-        clock: Clock::new(|| Timestamp::from_second(1_800_000_000).unwrap_or_default()),
+        clock: Clock::new(clock),
         random: ChaCha8Rng::seed_from_u64(u64::from(public.port())),
     };
     let task = tokio::spawn(shop_inventory::run(Command::Serve(Box::new(serve)), world));

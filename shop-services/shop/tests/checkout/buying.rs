@@ -88,31 +88,6 @@ async fn one_key_is_one_order_and_a_price_of_the_client_is_none() -> anyhow::Res
 }
 
 #[tokio::test]
-async fn sixty_buyers_at_two_replicas_get_the_twenty_lamps_there_are() -> anyhow::Result<()> {
-    let stage = Stage::set().await?;
-    stage.leaves(20).await;
-    let one = stage.orders(&[]).await?;
-    let two = stage.orders_on(one.database(), &[]).await?;
-    let (replicas, quote) = ([one, two], stage.quote(1, None).await);
-    let buyers = (0..60_usize).map(async |number| {
-        let (token, replica) = (stage.customer(number as u128 + 1), &replicas[number % 2]);
-        let path = replica.placed(&token, "k", &quote).await;
-        until("the order rests", async || {
-            let order = replica.look(&path, &token).await;
-            order["state"] == "confirmed" || order["state"] == "cancelled"
-        })
-        .await;
-        replica.look(&path, &token).await
-    });
-    let orders = futures::future::join_all(buyers).await;
-    let confirmed = orders.iter().filter(|o| o["state"] == "confirmed").count();
-    let turned_away = orders.iter().filter(|o| o["state"] == "cancelled" && o["reason"] == "out-of-stock").count();
-    assert_eq!((confirmed, turned_away), (20, 40));
-    stage.audit(&[&replicas[0]]).await;
-    Ok(())
-}
-
-#[tokio::test]
 async fn an_order_that_costs_nothing_needs_no_payment() -> anyhow::Result<()> {
     let stage = Stage::set().await?;
     stage.gives_coupon("GIFT", 10_000, 1).await;

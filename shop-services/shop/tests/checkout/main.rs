@@ -12,6 +12,8 @@ mod floor;
 mod killed;
 mod notified;
 mod recommended;
+mod rush;
+mod slow;
 mod stage;
 mod storefront;
 mod undone;

@@ -104,7 +104,10 @@ impl Stage {
 
     /// Starts orders on this database, perhaps beside another replica.
     pub(crate) async fn orders_on(&self, database: String, flags: &[&str]) -> anyhow::Result<Service> {
-        let mut words = vec!["--call-timeout=2s".to_owned()];
+        let mut words = Vec::new();
+        if !flags.iter().any(|flag| flag.starts_with("--call-timeout")) {
+            words.push("--call-timeout=2s".to_owned());
+        }
         if !flags.iter().any(|flag| flag.starts_with("--saga-attempts")) {
             words.push("--saga-attempts=40".to_owned());
         }

@@ -25,9 +25,13 @@ const PATIENT: [&str; 4] =
 
 impl Place {
     pub(crate) async fn make() -> anyhow::Result<Self> {
+        Self::make_on(Postgres::shared().await?.database().await?).await
+    }
+
+    /// On a database of its own.
+    pub(crate) async fn make_on(database: String) -> anyhow::Result<Self> {
         let address = free_address()?;
         let client = Client::new(format!("http://{address}"))?;
-        let database = Postgres::shared().await?.database().await?;
         let nats = Nats::start().await?;
         Ok(Self { address, database, wiring: Wiring::new(nats.url(), Secrets::known()), client, _nats: nats })
     }
