@@ -36,10 +36,13 @@ impl Mixer {
         let experts = self.regret.len();
         let mut weights = vec![[0.0; Q]; experts];
         for j in 0..Q {
-            let raw = |k: usize| self.regret[k][j].max(0.0) / (1e-12 + COMMON * self.largest[j] + self.square[k][j]);
-            let sum: f64 = (0..experts).map(raw).sum();
-            for (k, weight) in weights.iter_mut().enumerate() {
-                let own = if sum > 0.0 { raw(k) / sum } else { 1.0 / experts as f64 };
+            let mut sum = 0.0;
+            for ((regret, square), weight) in self.regret.iter().zip(&self.square).zip(&mut weights) {
+                weight[j] = regret[j].max(0.0) / (1e-12 + COMMON * self.largest[j] + square[j]);
+                sum += weight[j];
+            }
+            for weight in &mut weights {
+                let own = if sum > 0.0 { weight[j] / sum } else { 1.0 / experts as f64 };
                 weight[j] = (1.0 - EVEN) * own + EVEN / experts as f64;
             }
         }

@@ -1,7 +1,8 @@
 //! Linear regression per horizon, fitted exactly by linfa on weighted rows with the prior as further rows.
 //!
 //! Ordinary least squares on `[√w·X; √λ·I] → [√w·y; √λ·μ]` is the ridge with prior mean μ; linfa's own penalised solvers do
-//! not converge at a pure ridge, and its plain OLS answers collinear columns with coefficients of 10¹¹.
+//! not converge at a pure ridge, and its plain OLS answers collinear columns with coefficients of 10¹¹. It is handed the sixteen
+//! rows that have the same products as those hundreds, since its QR of all the rows takes most of a fit.
 
 use linfa::Dataset;
 use linfa::traits::Fit as _;
@@ -64,28 +65,61 @@ pub(crate) struct Rows {
 /// [`ForecastError::Fit`] if linfa refuses or a coefficient is not finite or larger than any sane one.
 pub(crate) fn fit(rows: &Rows, width: usize, prior: &[f64], strength: f64) -> Result<Vec<f64>, ForecastError> {
     let refused = |what: String| ForecastError::Fit { expert: "regression", what };
-    let n = rows.y.len();
-    let mut x = Array2::<f64>::zeros((n + width, width));
-    let mut y = Array1::<f64>::zeros(n + width);
-    for i in 0..n {
-        let root = rows.w[i].max(0.0).sqrt();
-        y[i] = root * rows.y[i];
-        for j in 0..width {
-            x[[i, j]] = root * rows.x[i * width + j];
-        }
-    }
-    let scale = spread(&rows.x, width);
-    for j in 0..width {
-        let root = (strength * scale[j]).sqrt().max(1e-4);
-        x[[n + j, j]] = root;
-        y[n + j] = root * prior.get(j).copied().unwrap_or(0.0);
-    }
+    let (x, y) = Gram::of(rows, width, prior, strength).rows();
     let model =
         LinearRegression::new().with_intercept(false).fit(&Dataset::new(x, y)).map_err(|e| refused(e.to_string()))?;
     let coefficients = model.params().to_vec();
     match coefficients.iter().find(|c| !c.is_finite() || c.abs() > LARGEST) {
         Some(bad) => Err(refused(format!("coefficient {bad} where at most {LARGEST} is sane"))),
         None => Ok(coefficients),
+    }
+}
+
+/// Products of the weighted columns, the prior's rows among them, with each other and with the targets.
+struct Gram {
+    width: usize,
+    /// Lower triangle, row after row in a full square.
+    square: Vec<f64>,
+    target: Vec<f64>,
+}
+
+impl Gram {
+    fn of(rows: &Rows, width: usize, prior: &[f64], strength: f64) -> Self {
+        let (mut square, mut target) = (vec![0.0; width * width], vec![0.0; width]);
+        for (row, (y, w)) in rows.x.chunks_exact(width).zip(rows.y.iter().zip(&rows.w)) {
+            let w = w.max(0.0);
+            for i in 0..width {
+                let weighted = w * row[i];
+                target[i] += weighted * y;
+                for (sum, x) in square[i * width..=i * width + i].iter_mut().zip(row) {
+                    *sum += weighted * x;
+                }
+            }
+        }
+        for (i, scale) in spread(&rows.x, width).into_iter().enumerate() {
+            let weight = (strength * scale).max(1e-8);
+            square[i * width + i] += weight;
+            target[i] += weight * prior.get(i).copied().unwrap_or(0.0);
+        }
+        Self { width, square, target }
+    }
+
+    /// As many rows as columns with the very products of all the rows: the square's Cholesky factor, which the prior keeps well
+    /// conditioned.
+    fn rows(self) -> (Array2<f64>, Array1<f64>) {
+        let Self { width, square: mut lower, mut target } = self;
+        for i in 0..width {
+            for j in 0..=i {
+                let done: f64 = (0..j).map(|k| lower[i * width + k] * lower[j * width + k]).sum();
+                let left = lower[i * width + j] - done;
+                lower[i * width + j] =
+                    if i == j { left.max(f64::MIN_POSITIVE).sqrt() } else { left / lower[j * width + j] };
+            }
+            let done: f64 = (0..i).map(|k| lower[i * width + k] * target[k]).sum();
+            target[i] = (target[i] - done) / lower[i * width + i];
+        }
+        let upper = Array2::from_shape_fn((width, width), |(i, j)| if i <= j { lower[j * width + i] } else { 0.0 });
+        (upper, Array1::from_vec(target))
     }
 }
 
