@@ -38,7 +38,7 @@ impl Preset {
             Source::OpenTelemetry => Some(Self::OpenTelemetry),
             Source::IngressNginx => Some(Self::IngressNginx),
             Source::PresaleGateway => Some(Self::PresaleGateway),
-            Source::Custom { .. } => None,
+            Source::Custom { .. } | Source::Backlog { .. } => None,
         }
     }
 

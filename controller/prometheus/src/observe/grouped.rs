@@ -61,6 +61,7 @@ async fn last_seen(
         if let (Some(readings), Some(at)) = (readings.get_mut(&key), parts.newest(&key)) {
             let usable = last.value.is_finite() && last.value >= 0.0;
             readings.load = if usable { Reading::Stale { value: last.value, at } } else { Reading::NotANumber };
+            readings.demand = readings.load;
         }
     }
     None
@@ -153,6 +154,7 @@ impl Parts {
         let error_ratio = load.map(|load| failed_share(self.of(&query.key, "errors").unwrap_or(0.0), load));
         ServiceReadings {
             load: reading(load),
+            demand: reading(load),
             error_ratio: reading(error_ratio),
             latency: reading(self.of(&query.key, &latency_part(query))),
         }
