@@ -35,7 +35,8 @@ pub enum Source {
     OpenTelemetry,
     /// The ingress-nginx controller's counters by backend service.
     IngressNginx,
-    /// `shop_requests_offered_total` for the load, the semantic conventions' histogram for errors and latency.
+    /// `shop_gateway_requests_offered_total` of Presale's shop gateway for the load, the service's own histogram by the
+    /// semantic conventions for errors and latency.
     PresaleGateway,
     /// Queries of the service's own.
     Custom {

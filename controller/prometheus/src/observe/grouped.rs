@@ -144,9 +144,8 @@ impl Parts {
                 let everywhere = |part: &str| self.values.get(&(None, part.to_owned())).copied();
                 (everywhere("live").or_else(|| everywhere("known").map(|_| 0.0)), everywhere("known"))
             }
-            Preset::OpenTelemetry | Preset::PresaleGateway => {
-                (self.of(&query.key, "live"), Some(query.pods.len() as f64))
-            }
+            Preset::OpenTelemetry => (self.of(&query.key, "live"), Some(query.pods.len() as f64)),
+            Preset::PresaleGateway => (self.of(&query.key, "live"), self.of(&query.key, "known")),
         };
         let reading = |value| classify(Raw { value, at: self.newest(&query.key), live, expected }, limits);
         let load = self.of(&query.key, "load");

@@ -33,7 +33,8 @@ pub struct Signal {
     pub type_: SignalType,
     /// With `RequestRate`: whose metric names to read rate, errors and latency from. `OpenTelemetry`: the semantic
     /// conventions' `http_server_request_duration_seconds`. `IngressNginx`: the ingress-nginx controller.
-    /// `PresaleGateway`: Presale's shop gateway.
+    /// `PresaleGateway`: what arrives at Presale's shop gateway for the service, also while it runs no replica; calls from
+    /// inside the cluster are not among it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SignalSource>,
     /// With Prometheus: `PromQL` that yields one series, the offered load of the whole service in requests per second. With
