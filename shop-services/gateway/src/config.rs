@@ -87,7 +87,7 @@ pub struct EndpointsConfig {
     #[arg(long, env = "SHOP_NAMESPACE")]
     pub namespace: Option<String>,
     /// Whether `ShopServices` of that namespace add the routes that they expose; those of the file come first.
-    #[arg(long, env = "SHOP_EXPOSED", requires = "namespace")]
+    #[arg(long, env = "SHOP_EXPOSED", requires = "namespace", conflicts_with = "registry")]
     pub exposed: bool,
     /// Kubeconfig; without it the pod's own account, or the user's, is used.
     #[arg(long, env = "SHOP_KUBECONFIG", requires = "namespace")]

@@ -74,7 +74,7 @@ async fn what_services_expose_is_reachable_as_they_say_and_changes_with_them() -
     let [things, others] = [service().await, service().await];
     let ready = json!({"ready": true, "serving": true, "terminating": false});
     cluster.slices.create(&PostParams::default(), &slice("things-1", "things", &things, &ready)).await?;
-    cluster.slices.create(&PostParams::default(), &slice("others-1", "others", &others, &ready)).await?;
+    cluster.slices.create(&PostParams::default(), &slice("visitors-1", "visitors", &others, &ready)).await?;
     let exposed = json!({"routes": [
         {"path": "/v1/things", "methods": ["GET"], "audience": "Public", "priority": "Critical", "deadline": "5s"},
         {"path": "/v1/things", "methods": ["POST"], "audience": "Public", "bodyLimit": 8,
@@ -101,7 +101,7 @@ async fn what_services_expose_is_reachable_as_they_say_and_changes_with_them() -
 
     // A new service, of one host, is reachable while the gateway runs; what another has it cannot take.
     let late = json!({"host": "shop.example", "routes": [{"path": "/v1/others", "audience": "Public"}]});
-    cluster.shop("others", &late).await?;
+    cluster.shop("visitors", &late).await?;
     let asked = async |host: &str| gateway.client.send("GET", "/v1/others", &[("host", host)], None).await.unwrap();
     until("the new service is reachable", async || asked("shop.example").await.status == 200).await;
     assert_eq!(asked("shop.example").await.json()["by"], others.address.to_string());
@@ -110,7 +110,7 @@ async fn what_services_expose_is_reachable_as_they_say_and_changes_with_them() -
         {"path": "/v1/thief", "audience": "Public"}]});
     let patch = |expose: &Value| Patch::Merge(json!({"spec": {"expose": expose}}));
     let taken = json!({"host": null, "routes": thief["routes"]});
-    cluster.shops.patch("others", &PatchParams::default(), &patch(&taken)).await?;
+    cluster.shops.patch("visitors", &PatchParams::default(), &patch(&taken)).await?;
     until("the other route of it is there", async || get("/v1/thief").await == 200).await;
     assert_eq!(gateway.get("/v1/things").await.json()["by"], things.address.to_string(), "the older one's stands");
 
