@@ -13,7 +13,7 @@ use presale_planner::{ForecastInput, HOLD};
 use presale_prometheus::ServiceKey;
 
 use crate::model_store::Stored;
-use crate::signals::floor;
+use crate::recent::floor;
 
 /// Row length of the forecast that decisions look at.
 const AHEAD_STEP: SignedDuration = SignedDuration::from_mins(1);

@@ -21,6 +21,7 @@ const GRID: i64 = 5;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReplicaFacts {
     declared: Option<f64>,
+    learns: bool,
     cpu: Option<f64>,
     latency_limit: Option<f64>,
 }
@@ -36,6 +37,7 @@ impl ReplicaFacts {
         });
         Self {
             declared: spec.requests_per_replica,
+            learns: spec.signal.per_replica().is_none(),
             cpu,
             latency_limit: spec.latency.map(|latency| latency.max.as_secs_f64()),
         }
@@ -51,6 +53,8 @@ pub(crate) struct Learning {
     image: Option<String>,
     ready: u32,
     steady: bool,
+    /// What waits in a queue says nothing of what a replica can serve.
+    learns: bool,
 }
 
 impl Learning {
@@ -67,6 +71,7 @@ impl Learning {
             image: None,
             ready: 0,
             steady: false,
+            learns: true,
         }
     }
 
@@ -87,6 +92,7 @@ impl Learning {
             latency_limit: facts.latency_limit,
         });
         self.image.clone_from(&observed.image);
+        self.learns = facts.learns;
         self.ready = observed.replicas.ready;
         let settled = |pod: &PodFacts| pod.ready_since.is_some_and(|since| now.duration_since(since).as_secs() >= 60);
         self.steady = !observed.rolling_out && observed.replicas.starting == 0 && observed.pods.iter().all(settled);
@@ -94,7 +100,8 @@ impl Learning {
 
     /// Learns what a replica serves from one minute at steady state; `cpu` is cores per Ready pod.
     pub(crate) fn minute(&mut self, at: Timestamp, signals: &Signals, cpu: Option<f64>) {
-        let (Some(load), true) = (signals.sample().at_least(), self.steady && self.ready > 0) else { return };
+        let steady = self.learns && self.steady && self.ready > 0;
+        let (Some(load), true) = (signals.sample().at_least(), steady) else { return };
         if matches!(signals.sample(), Sample::Missing) {
             return;
         }

@@ -19,6 +19,7 @@ mod operator;
 mod promotion_facts;
 mod promotions;
 mod readiness;
+mod recent;
 mod reconcile;
 mod reconcile_promotion;
 mod run;

@@ -13,7 +13,7 @@ use presale_prometheus::{Measure, ServiceQuery};
 
 use crate::calendar::{events_of, learned_of};
 use crate::operator::{Operator, key_of};
-use crate::signals::floor;
+use crate::recent::floor;
 use crate::tick::query_of;
 
 /// How long an occurrence that is over still counts as the near one.
@@ -73,7 +73,7 @@ pub(crate) async fn gather(
         let past = past(operator, &query, service.lookback, now).await;
         let normal = operator.forecasts.normal(&key, now, service.horizon);
         let (capacity, live) =
-            operator.services.with(&key, |service| (service.learning.capacity(), service.signals.recent().ok()));
+            operator.services.with(&key, |service| (service.learning.capacity(), service.signals.demand().ok()));
         all.push(Known {
             service: target.service.clone(),
             capacity_p10: capacity.map(|c| c.p10),

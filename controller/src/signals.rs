@@ -1,29 +1,27 @@
 //! The live readings of one service: the newest, the last half hour on an even grid, and since when it is too slow.
 
-use std::collections::VecDeque;
-
 use jiff::{SignedDuration, Timestamp};
 use presale_models::series::StepError;
 use presale_models::{Reading, Sample, Series};
 use presale_planner::Saturation;
 use presale_prometheus::ServiceReadings;
 
-/// How much of the recent past is kept.
-const KEPT: SignedDuration = SignedDuration::from_mins(30);
+use crate::recent::{Recent, floor};
 
 /// Live readings.
 #[derive(Debug, Clone)]
 pub(crate) struct Signals {
-    /// Offered load.
+    /// What replicas are to serve.
     pub(crate) load: Reading,
+    /// What arrives: the same, except for a queue.
+    demand: Reading,
     /// Latency at the quantile of the target.
     pub(crate) latency: Reading,
     /// Failed share of the requests.
     pub(crate) error_ratio: Reading,
     over_since: Option<Timestamp>,
-    step: SignedDuration,
-    start: Timestamp,
-    recent: VecDeque<Sample>,
+    loads: Recent,
+    demands: Recent,
     minute: Option<Timestamp>,
 }
 
@@ -32,23 +30,25 @@ impl Signals {
     pub(crate) fn new(step: SignedDuration) -> Self {
         Self {
             load: Reading::Empty,
+            demand: Reading::Empty,
             latency: Reading::Empty,
             error_ratio: Reading::Empty,
             over_since: None,
-            step,
-            start: Timestamp::UNIX_EPOCH,
-            recent: VecDeque::new(),
+            loads: Recent::new(step),
+            demands: Recent::new(step),
             minute: None,
         }
     }
 
     /// Takes the readings of one tick; `limit` is the latency that the service promises, seconds.
     pub(crate) fn take(&mut self, now: Timestamp, readings: ServiceReadings, limit: Option<f64>) {
-        let ServiceReadings { load, error_ratio, latency } = readings;
-        (self.load, self.error_ratio, self.latency) = (load, error_ratio, latency);
+        let ServiceReadings { load, demand, error_ratio, latency } = readings;
+        (self.load, self.demand) = (load, demand);
+        (self.error_ratio, self.latency) = (error_ratio, latency);
         let over = matches!((latency, limit), (Reading::Fresh { value, .. }, Some(limit)) if value > limit);
         self.over_since = if over { self.over_since.or(Some(now)) } else { None };
-        self.put(now, self.sample());
+        self.loads.put(now, self.sample());
+        self.demands.put(now, self.demanded());
     }
 
     /// Puts a past from Prometheus before what was seen since; only where nothing has been seen for long.
@@ -56,22 +56,31 @@ impl Signals {
         for (i, sample) in past.samples().iter().enumerate() {
             let offset = past.step().saturating_mul(i32::try_from(i).unwrap_or(i32::MAX));
             if let Ok(at) = past.start().checked_add(offset) {
-                self.put(at, *sample);
+                self.loads.put(at, *sample);
+                self.demands.put(at, *sample);
             }
         }
     }
 
     /// Whether nothing of the recent past is known.
     pub(crate) fn is_new(&self) -> bool {
-        self.recent.is_empty()
+        self.loads.is_empty()
     }
 
-    /// The recent past.
+    /// The recent past of the load.
     ///
     /// # Errors
     /// [`StepError`] where the tick is not above zero.
     pub(crate) fn recent(&self) -> Result<Series, StepError> {
-        Series::new(self.start, self.step, self.recent.iter().copied().collect())
+        self.loads.series()
+    }
+
+    /// The recent past of what arrived.
+    ///
+    /// # Errors
+    /// [`StepError`] where the tick is not above zero.
+    pub(crate) fn demand(&self) -> Result<Series, StepError> {
+        self.demands.series()
     }
 
     /// Whether what runs cannot serve its load.
@@ -79,9 +88,18 @@ impl Signals {
         Saturation { latency: self.latency, latency_limit: limit, over_since: self.over_since }
     }
 
-    /// The load as a sample of history: a lower bound while the service is saturated.
+    /// The load as a sample: a lower bound while the service is saturated.
     pub(crate) fn sample(&self) -> Sample {
-        match self.load.complete() {
+        self.sampled(self.load)
+    }
+
+    /// What arrives as a sample of history: a lower bound while the service is saturated.
+    pub(crate) fn demanded(&self) -> Sample {
+        self.sampled(self.demand)
+    }
+
+    fn sampled(&self, reading: Reading) -> Sample {
+        match reading.complete() {
             Some(value) if self.over_since.is_some() => Sample::Censored(value),
             Some(value) => Sample::Value(value),
             None => Sample::Missing,
@@ -96,48 +114,6 @@ impl Signals {
         self.minute = Some(ended);
         fresh.then_some(ended)
     }
-
-    fn put(&mut self, at: Timestamp, sample: Sample) {
-        let slot = floor(at, self.step);
-        if self.recent.is_empty() {
-            self.start = slot;
-        }
-        let index = slot.duration_since(self.start).as_secs().div_euclid(self.step.as_secs().max(1));
-        let Ok(index) = usize::try_from(index) else {
-            // The clock was set back: what lies in the future is no past.
-            self.recent.clear();
-            self.start = slot;
-            self.recent.push_back(sample);
-            return;
-        };
-        let most = self.most();
-        if index >= self.recent.len() + most {
-            self.recent.clear();
-            self.start = slot;
-            self.recent.push_back(sample);
-            return;
-        }
-        while self.recent.len() <= index {
-            self.recent.push_back(Sample::Missing);
-        }
-        if let Some(place) = self.recent.get_mut(index) {
-            *place = sample;
-        }
-        while self.recent.len() > most {
-            self.recent.pop_front();
-            self.start = self.start.saturating_add(self.step).unwrap_or(self.start);
-        }
-    }
-
-    fn most(&self) -> usize {
-        usize::try_from(KEPT.as_secs() / self.step.as_secs().max(1)).unwrap_or(1).max(1)
-    }
-}
-
-/// The start of the step of that length that contains `at`.
-pub(crate) fn floor(at: Timestamp, step: SignedDuration) -> Timestamp {
-    let seconds = step.as_secs().max(1);
-    Timestamp::from_second(at.as_second().div_euclid(seconds) * seconds).unwrap_or(at)
 }
 
 #[cfg(test)]
@@ -152,6 +128,7 @@ mod tests {
         let at = at(second);
         ServiceReadings {
             load: Reading::Fresh { value: load, at },
+            demand: Reading::Fresh { value: load, at },
             error_ratio: Reading::Zero { at },
             latency: Reading::Fresh { value: latency, at },
         }
@@ -188,6 +165,17 @@ mod tests {
         assert_eq!(signals.sample(), Sample::Censored(10.0));
         signals.take(at(30), readings(10.0, 0.1, 30), Some(0.25));
         assert_eq!(signals.saturation(Some(0.25)).over_since, None);
+    }
+
+    #[test]
+    fn what_waits_is_load_and_not_what_arrives() {
+        let mut signals = Signals::new(SignedDuration::from_secs(15));
+        let waiting = Reading::Fresh { value: 90.0, at: at(0) };
+        signals.take(at(0), ServiceReadings { load: waiting, ..readings(10.0, 0.1, 0) }, None);
+        assert_eq!((signals.sample(), signals.demanded()), (Sample::Value(90.0), Sample::Value(10.0)));
+        let samples = |series: Series| series.samples().to_vec();
+        assert_eq!(samples(signals.recent().unwrap()), [Sample::Value(90.0)]);
+        assert_eq!(samples(signals.demand().unwrap()), [Sample::Value(10.0)]);
     }
 
     #[test]

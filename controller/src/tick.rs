@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::calendar::events_of;
 use crate::config::unsigned;
 use crate::operator::{Operator, key_of};
-use crate::signals::floor;
+use crate::recent::floor;
 
 /// How much of the recent past is read where nothing has been seen yet.
 const BACKFILL: SignedDuration = SignedDuration::from_mins(30);
@@ -75,7 +75,7 @@ async fn look(operator: &Operator) {
 fn take(operator: &Operator, query: &ServiceQuery, readings: ServiceReadings, limit: Option<f64>, now: Timestamp) {
     let ended = operator.services.with(&query.key, |service| {
         service.signals.take(now, readings, limit);
-        service.signals.ended_minute(now).map(|minute| (minute, service.signals.sample()))
+        service.signals.ended_minute(now).map(|minute| (minute, service.signals.demanded()))
     });
     if let Some((minute, sample)) = ended {
         let events = events_of(operator, &query.key, now);
@@ -112,5 +112,12 @@ fn source_of(signal: &SignalSpec) -> Source {
         SignalSpec::Query { load, errors, latency } => {
             Source::Custom { query: load.clone(), errors_query: errors.clone(), latency_query: latency.clone() }
         }
+        SignalSpec::Backlog { waiting, arrivals, per_replica: _, clear_within, errors, latency } => Source::Backlog {
+            waiting: waiting.clone(),
+            arrivals: arrivals.clone(),
+            clear_within: unsigned(*clear_within),
+            errors_query: errors.clone(),
+            latency_query: latency.clone(),
+        },
     }
 }

@@ -20,7 +20,7 @@ use crate::calendar::events_of;
 use crate::config::unsigned;
 use crate::model_store::{Found, ModelStore, Stored};
 use crate::operator::{Operator, key_of};
-use crate::signals::floor;
+use crate::recent::floor;
 use crate::tick::query_of;
 
 /// Grid of the past that is learned from.
@@ -272,7 +272,7 @@ async fn conclude(
 /// Shows the new model what was read while it was trained.
 fn catch_up(operator: &Operator, key: &ServiceKey, stored: &mut Stored) {
     let minute = SignedDuration::from_mins(1);
-    let Ok(recent) = operator.services.with(key, |service| service.signals.recent()) else { return };
+    let Ok(recent) = operator.services.with(key, |service| service.signals.demand()) else { return };
     let mut at = stored.model.data_until();
     while let Ok(end) = at.checked_add(minute)
         && end <= recent.end()

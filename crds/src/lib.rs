@@ -24,11 +24,12 @@ pub use promotion_event::{
 pub use quantity::{InvalidQuantity, Quantity};
 pub use render::{RenderError, render};
 pub use shop_service::{
-    Behavior, BehaviorRules, COUNTRIES, Calendar, Capacity, DecisionInput, Forecast, ForecastPeak, ForecastStatus,
-    Health, HealthState, HealthStatus, LastDecision, LatencyTarget, Learned, LearnedRequests, Mode, NextChange,
-    PodTemplate, Prices, Probes, Remediation, RemediationRecord, Replicas, ResourceAmount, Resources, RestartBudget,
-    Scaling, ScalingPolicy, ScalingPolicyType, SelectPolicy, ShopService, ShopServiceSpec, ShopServiceStatus, SickPod,
-    Signal, SignalSource, SignalType, Tier, Trust, WorkloadRef,
+    Audience, Behavior, BehaviorRules, COUNTRIES, Calendar, Capacity, DecisionInput, Expose, Forecast, ForecastPeak,
+    ForecastStatus, Health, HealthState, HealthStatus, LastDecision, LatencyTarget, Learned, LearnedRequests, Method,
+    Mode, NextChange, PodTemplate, Prices, Priority, Probes, Remediation, RemediationRecord, Replicas, RequestRate,
+    ResourceAmount, Resources, RestartBudget, Route, RouteLimits, Scaling, ScalingPolicy, ScalingPolicyType,
+    SelectPolicy, ShopService, ShopServiceSpec, ShopServiceStatus, SickPod, Signal, SignalSource, SignalType, Tier,
+    Trust, WorkloadRef,
 };
 
 /// API group of every kind.

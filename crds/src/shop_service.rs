@@ -1,5 +1,6 @@
 //! `ShopService`: one service of the shop, what runs it, and how its replicas are decided.
 
+mod expose;
 mod health;
 mod pods;
 mod scaling;
@@ -9,6 +10,7 @@ use k8s_openapi::api::core::v1::EnvVar;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+pub use expose::{Audience, Expose, Method, Priority, RequestRate, Route, RouteLimits};
 pub use health::{Health, Remediation, RestartBudget};
 pub use pods::{PodTemplate, Probes, ResourceAmount, Resources};
 pub use scaling::{
@@ -135,6 +137,9 @@ pub struct ShopServiceSpec {
     /// become the condition Progressing with the path of the field. Default empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,
+    /// Ways into the service from outside, served by Presale's shop gateway. Default none: not reachable from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expose: Option<Expose>,
     /// Bounds of the replicas, and a human's pin.
     pub replicas: Replicas,
     /// How replicas are decided. Default: the operator's defaults throughout.

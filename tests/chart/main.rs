@@ -4,6 +4,7 @@
 mod manifests;
 mod rights;
 mod schemas;
+mod shop;
 
 use manifests::{chart, helm, kubectl, leaves, render, root};
 use schemas::Schemas;

@@ -2,6 +2,8 @@
 //!
 //! There is no node here: the harness reports pods as Ready, as a kubelet would, a second after they were made.
 
+#[path = "operator/backlogs.rs"]
+mod backlogs;
 #[path = "operator/commands.rs"]
 mod commands;
 #[path = "operator/forecasts.rs"]

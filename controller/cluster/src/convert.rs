@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use kube::ResourceExt;
 use presale_crds::{
-    DurationText, Mode, PAUSED, PAUSED_SCALE_IN, PAUSED_SCALE_OUT, Quantity, Remediation, Scaling, ShopService, Signal,
-    SignalSource, SignalType, Tier, Trust, WorkloadRef,
+    DurationText, Mode, PAUSED, PAUSED_SCALE_IN, PAUSED_SCALE_OUT, Quantity, Remediation, Scaling, ShopService,
+    SignalSource, Tier, Trust, WorkloadRef,
 };
 use presale_models::Level;
 use presale_planner::Policy;
@@ -14,8 +14,10 @@ use crate::Error;
 
 mod behavior;
 mod promotion;
+mod signal;
 
 pub use promotion::promotion;
+pub use signal::SignalSpec;
 
 /// The operator's own configuration for fields that a `ShopService` leaves out.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,22 +82,6 @@ pub struct ServiceSpec {
     pub workload: Option<WorkloadRef>,
 }
 
-/// Where the load is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SignalSpec {
-    /// Request rate by a preset.
-    Preset(SignalSource),
-    /// A query of one's own.
-    Query {
-        /// Offered load of the whole service, requests/s.
-        load: String,
-        /// Failed requests/s by label `pod`.
-        errors: Option<String>,
-        /// Latency in seconds at the promised quantile.
-        latency: Option<String>,
-    },
-}
-
 /// A latency target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Latency {
@@ -128,6 +114,8 @@ pub fn service(shop: &ShopService, defaults: &Defaults, learned: Option<f64>) ->
     let capacity = scaling.capacity.clone().unwrap_or_default();
     let declared = capacity.requests_per_replica.as_ref();
     let declared = declared.map(|q| number("spec.scaling.capacity.requestsPerReplica", q)).transpose()?;
+    let signal = signal::of(scaling.signal.as_ref(), defaults)?;
+    let declared = signal.per_replica().or(declared);
     let latency = capacity.latency.map(|target| {
         let quantile = number("spec.scaling.capacity.latency.quantile", &target.quantile)?;
         let max = duration("spec.scaling.capacity.latency.max", &target.max)?;
@@ -139,7 +127,7 @@ pub fn service(shop: &ShopService, defaults: &Defaults, learned: Option<f64>) ->
     let lead_time = scaling.lead_time.as_ref().map(|text| duration("spec.scaling.leadTime", text)).transpose()?;
     Ok(ServiceSpec {
         policy: policy(shop, &scaling, defaults, learned.or(declared))?,
-        signal: signal(scaling.signal.as_ref(), defaults)?,
+        signal,
         requests_per_replica: declared,
         latency: latency.transpose()?,
         horizon: length("forecast.horizon", forecast.horizon.as_ref(), defaults.horizon)?,
@@ -208,20 +196,6 @@ fn covered(scaling: &Scaling, defaults: &Defaults, requests_per_replica: Option<
         _ => by_tier,
     };
     level("spec.scaling.prices", ratio.clamp(0.5, 0.99))
-}
-
-fn signal(signal: Option<&Signal>, defaults: &Defaults) -> Result<SignalSpec, Error> {
-    let Some(signal) = signal else { return Ok(SignalSpec::Preset(defaults.source)) };
-    match signal.type_ {
-        SignalType::RequestRate => Ok(SignalSpec::Preset(signal.source.unwrap_or(defaults.source))),
-        SignalType::Prometheus => Ok(SignalSpec::Query {
-            load: signal.query.clone().ok_or_else(|| {
-                Error::field("spec.scaling.signal.query", "", "is missing", "write a PromQL expression of one series")
-            })?,
-            errors: signal.errors_query.clone(),
-            latency: signal.latency_query.clone(),
-        }),
-    }
 }
 
 fn health(shop: &ShopService) -> Result<HealthSpec, Error> {

@@ -19,7 +19,7 @@ const MOST_STEPS: usize = 527_040;
 /// What a history is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// Offered requests per second.
+    /// Offered requests per second; of a queue, messages that arrive per second.
     Load,
     /// Failed requests per second.
     Errors,
@@ -97,11 +97,12 @@ fn expression(client: &Client, asked: &ServiceQuery, measure: Measure, step: Sig
     let keys = [&asked.key];
     let scope = Scope { labels: &config.labels, keys: &keys, window, by_pod: false };
     match (measure, &asked.source, Preset::of(&asked.source)) {
-        (Measure::Load, Source::Custom { query, .. }, _) => Some(query.clone()),
-        (Measure::Errors, Source::Custom { errors_query, .. }, _) => {
-            errors_query.as_ref().map(|query| format!("sum({query})"))
+        // How long a queue is depends on what worked on it; what arrives does not.
+        (Measure::Load, Source::Custom { query, .. } | Source::Backlog { arrivals: query, .. }, _) => {
+            Some(query.clone())
         }
-        (Measure::Latency, Source::Custom { latency_query, .. }, _) => latency_query.clone(),
+        (Measure::Errors, source, None) => source.errors_query().map(|query| format!("sum({query})")),
+        (Measure::Latency, source, None) => source.latency_query().map(str::to_owned),
         (Measure::Load, _, Some(preset)) => Some(of_this(&preset.load(scope), asked, scope)),
         // Beside requests, no series of failures means none failed.
         (Measure::Errors, _, Some(preset)) => {

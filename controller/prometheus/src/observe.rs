@@ -1,5 +1,6 @@
 //! The tick: every service's load, errors and latency now, by one query per preset.
 
+mod backlog;
 mod custom;
 mod grouped;
 
@@ -52,8 +53,10 @@ pub struct Observation {
 /// One service now. Ages count from the server's clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ServiceReadings {
-    /// Offered requests per second.
+    /// What replicas are to serve: offered requests per second; of a queue, the work before the service.
     pub load: Reading,
+    /// What arrives: what history and forecast are of. The load itself, except for a queue.
+    pub demand: Reading,
     /// Failed share of the requests, 0..=1; [`Reading::NotANumber`] where there were none.
     pub error_ratio: Reading,
     /// Latency at the asked quantile, seconds; [`Reading::NotANumber`] where there were no requests.
@@ -63,7 +66,7 @@ pub struct ServiceReadings {
 impl ServiceReadings {
     /// The same reading thrice.
     pub(crate) fn all(reading: Reading) -> Self {
-        Self { load: reading, error_ratio: reading, latency: reading }
+        Self { load: reading, demand: reading, error_ratio: reading, latency: reading }
     }
 }
 

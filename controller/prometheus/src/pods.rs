@@ -10,7 +10,7 @@ use crate::client::{Client, Instant, time};
 use crate::observe::{Prometheus, failed_share};
 use crate::preset::{Preset, Scope};
 use crate::promql::{self, PART, any_of};
-use crate::{PrometheusConfig, QueryError, ServiceKey, ServiceQuery, Source};
+use crate::{PrometheusConfig, QueryError, ServiceKey, ServiceQuery};
 
 /// What was seen of every pod asked for.
 #[derive(Debug, Default)]
@@ -122,7 +122,7 @@ fn parts(asked: &ServiceQuery, config: &PrometheusConfig) -> Vec<(String, String
         ("cpu".to_owned(), either("sum", &|selector| scope.rate(selector))),
         ("newest cpu".to_owned(), either("max", &|selector| format!("timestamp({selector})"))),
     ];
-    match (&asked.source, Preset::of(&asked.source)) {
+    match (asked.source.errors_query(), Preset::of(&asked.source)) {
         (_, Some(preset @ (Preset::OpenTelemetry | Preset::PresaleGateway))) => parts.extend([
             ("load".to_owned(), preset.load(scope)),
             ("errors".to_owned(), preset.errors(scope)),
@@ -130,7 +130,7 @@ fn parts(asked: &ServiceQuery, config: &PrometheusConfig) -> Vec<(String, String
             ("latency".to_owned(), preset.latency(scope, asked.quantile.get())),
         ]),
         // A result does not carry the age of its samples: the query's own window bounds it.
-        (Source::Custom { errors_query: Some(errors), .. }, _) => parts.extend([
+        (Some(errors), _) => parts.extend([
             ("errors".to_owned(), format!("({errors})")),
             ("newest".to_owned(), format!("timestamp({errors})")),
         ]),

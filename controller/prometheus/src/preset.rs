@@ -2,6 +2,7 @@
 
 mod ingress_nginx;
 mod open_telemetry;
+mod presale_gateway;
 
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ impl Preset {
             Source::OpenTelemetry => Some(Self::OpenTelemetry),
             Source::IngressNginx => Some(Self::IngressNginx),
             Source::PresaleGateway => Some(Self::PresaleGateway),
-            Source::Custom { .. } => None,
+            Source::Custom { .. } | Source::Backlog { .. } => None,
         }
     }
 
@@ -46,7 +47,9 @@ impl Preset {
     pub(crate) fn load(self, scope: Scope<'_>) -> String {
         match self {
             Self::OpenTelemetry => open_telemetry::offered_or_served(scope),
-            Self::PresaleGateway => open_telemetry::offered(scope),
+            // The gateway does not tell pods apart; what a pod says of itself does.
+            Self::PresaleGateway if scope.by_pod => open_telemetry::offered(scope),
+            Self::PresaleGateway => presale_gateway::offered(scope),
             Self::IngressNginx => ingress_nginx::load(scope),
         }
     }
@@ -71,7 +74,8 @@ impl Preset {
     pub(crate) fn newest(self, scope: Scope<'_>) -> String {
         match self {
             Self::OpenTelemetry => open_telemetry::newest_of_either(scope),
-            Self::PresaleGateway => open_telemetry::newest_offered(scope),
+            Self::PresaleGateway if scope.by_pod => open_telemetry::newest_offered(scope),
+            Self::PresaleGateway => presale_gateway::newest(scope),
             Self::IngressNginx => ingress_nginx::newest(scope),
         }
     }
@@ -79,7 +83,10 @@ impl Preset {
     /// Targets that answer, and targets there should be where the source itself knows (else it is the Ready pods).
     pub(crate) fn targets(self, scope: Scope<'_>) -> (String, Option<String>) {
         match self {
-            Self::OpenTelemetry | Self::PresaleGateway => (open_telemetry::live_pods(scope), None),
+            Self::OpenTelemetry => (open_telemetry::live_pods(scope), None),
+            Self::PresaleGateway => {
+                (presale_gateway::live_gateways(scope), Some(presale_gateway::known_gateways(scope)))
+            }
             Self::IngressNginx => (ingress_nginx::live_controllers(), Some(ingress_nginx::known_controllers())),
         }
     }

@@ -1,6 +1,7 @@
 //! Whose signal is asked for, and by which metric names.
 
 use std::fmt;
+use std::time::Duration;
 
 use presale_models::Level;
 
@@ -34,7 +35,8 @@ pub enum Source {
     OpenTelemetry,
     /// The ingress-nginx controller's counters by backend service.
     IngressNginx,
-    /// `shop_requests_offered_total` for the load, the semantic conventions' histogram for errors and latency.
+    /// `shop_gateway_requests_offered_total` of Presale's shop gateway for the load, the service's own histogram by the
+    /// semantic conventions for errors and latency.
     PresaleGateway,
     /// Queries of the service's own.
     Custom {
@@ -45,6 +47,38 @@ pub enum Source {
         /// Yields one series, latency in seconds; `None` = latency is unknown.
         latency_query: Option<String>,
     },
+    /// A queue that the service empties. Its load is the work before it: what arrives, and what waits over the time
+    /// within which it shall be cleared.
+    Backlog {
+        /// Yields one series, the messages that wait or are being worked on.
+        waiting: String,
+        /// Yields one series, messages that arrive per second; also the history.
+        arrivals: String,
+        /// Time within which what waits shall be cleared, above 0.
+        clear_within: Duration,
+        /// Yields failed messages per second by pod; `None` = errors are unknown.
+        errors_query: Option<String>,
+        /// Yields one series, latency in seconds; `None` = latency is unknown.
+        latency_query: Option<String>,
+    },
+}
+
+impl Source {
+    /// The service's own query of failed requests by pod.
+    pub(crate) fn errors_query(&self) -> Option<&str> {
+        match self {
+            Self::Custom { errors_query, .. } | Self::Backlog { errors_query, .. } => errors_query.as_deref(),
+            Self::OpenTelemetry | Self::IngressNginx | Self::PresaleGateway => None,
+        }
+    }
+
+    /// The service's own query of latency.
+    pub(crate) fn latency_query(&self) -> Option<&str> {
+        match self {
+            Self::Custom { latency_query, .. } | Self::Backlog { latency_query, .. } => latency_query.as_deref(),
+            Self::OpenTelemetry | Self::IngressNginx | Self::PresaleGateway => None,
+        }
+    }
 }
 
 /// One service to read.

@@ -1,5 +1,7 @@
 //! The adapter against a real Prometheus that scrapes what the sources' documentation says they export.
 
+#[path = "adapter/backlog.rs"]
+mod backlog;
 #[path = "adapter/faults.rs"]
 mod faults;
 #[path = "adapter/history.rs"]

@@ -20,6 +20,8 @@ use crate::{DurationText, Quantity};
 /// behavior. Forecast and promotions only raise. Every absent field takes the operator's default.
 #[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.signal) || self.signal.type != 'Backlog' || !has(self.capacity) || !has(self.capacity.requestsPerReplica)")
+    .message("capacity.requestsPerReplica does not go with signal type Backlog, whose signal.perReplica says what one replica works off: remove it"))]
 pub struct Scaling {
     /// Auto: decide and write. Recommend: decide and show, write nothing. Shadow: the forecast is made and scored but
     /// only load and promotions act. Paused: hold everything. Default Auto.

@@ -41,8 +41,8 @@ pub struct ServeConfig {
     #[command(flatten)]
     pub endpoints: EndpointsConfig,
     /// File with the routes (TOML), read again whenever its content changes.
-    #[arg(long, env = "SHOP_ROUTES")]
-    pub routes: PathBuf,
+    #[arg(long, env = "SHOP_ROUTES", required_unless_present = "exposed")]
+    pub routes: Option<PathBuf>,
     /// Bearer token for the routes of administrators; without it they answer 401.
     #[arg(long, env = "SHOP_ADMIN_TOKEN")]
     pub admin_token: Option<Secret>,
@@ -86,6 +86,9 @@ pub struct EndpointsConfig {
     /// Namespace whose `EndpointSlices` are followed.
     #[arg(long, env = "SHOP_NAMESPACE")]
     pub namespace: Option<String>,
+    /// Whether `ShopServices` of that namespace add the routes that they expose; those of the file come first.
+    #[arg(long, env = "SHOP_EXPOSED", requires = "namespace", conflicts_with = "registry")]
+    pub exposed: bool,
     /// Kubeconfig; without it the pod's own account, or the user's, is used.
     #[arg(long, env = "SHOP_KUBECONFIG", requires = "namespace")]
     pub kubeconfig: Option<PathBuf>,
@@ -124,8 +127,12 @@ mod tests {
             &["--endpoints=e", "--namespace=shop"],
             &["--endpoints=e", "--tls-key=k"],
             &["--endpoints=e", "--currency=XXX"],
+            &["--endpoints=e", "--exposed"],
         ] {
             assert!(with(wrong).is_err(), "{wrong:?}");
         }
+        let exposed = ["gateway", "--token-keys-url=http://127.0.0.1:1", "--namespace=shop", "--exposed"];
+        assert_eq!(Flags::try_parse_from(exposed).map(|flags| flags.serve.routes).unwrap(), None);
+        assert!(Flags::try_parse_from(&exposed[..3]).is_err(), "routes come from somewhere");
     }
 }

@@ -90,6 +90,14 @@ impl ProductPage {
         }
     }
 
+    /// A page was asked for by a route: demand of every service that it asks.
+    pub fn is_asked(&self, route: &str, priority: Priority) {
+        let Self { catalog, pricing, inventory, recommendations, recommendations_timeout: _, currency: _ } = self;
+        for source in [catalog, pricing, inventory, recommendations] {
+            source.pool.is_asked(route, priority);
+        }
+    }
+
     /// The page of the product that the path ends with. Without the product there is none; all else may be missing.
     ///
     /// # Errors

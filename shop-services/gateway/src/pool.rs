@@ -67,6 +67,16 @@ impl Pool {
         }
     }
 
+    /// Requests may come by a route; shows its demand from the start.
+    pub fn may_be_asked(&self, route: &str, priority: Priority) {
+        self.metrics.may_offer(&self.name, route, priority.label());
+    }
+
+    /// A request came by a route: demand, whatever becomes of it.
+    pub fn is_asked(&self, route: &str, priority: Priority) {
+        self.metrics.offered(&self.name, route, priority.label());
+    }
+
     /// These are its endpoints from now on. Those that stay keep what is known of them; those that go get no new
     /// request, and finish what they have.
     pub fn consists_of(&self, addresses: &[SocketAddr]) {

@@ -102,7 +102,13 @@ pub async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Re
     let (parts, body) = request.into_parts();
     let arrived = gateway.look_up(&parts);
     let (label, priority) = match &arrived {
-        Ok(Arrived { route, priority, .. }) => (route.path.clone(), *priority),
+        Ok(Arrived { route, priority, .. }) => {
+            match &route.target {
+                Target::Service(pool) => pool.is_asked(&route.path, *priority),
+                Target::ProductPage => gateway.page.is_asked(&route.path, *priority),
+            }
+            (route.path.clone(), *priority)
+        }
         Err(_) => (UNMATCHED.to_owned(), Priority::Normal),
     };
     let (demand, http) = (&gateway.metrics.admission, &gateway.metrics.http);

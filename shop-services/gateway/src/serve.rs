@@ -19,11 +19,13 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Command, EndpointsConfig, ServeConfig};
 use crate::directory::Directory;
 use crate::error::GatewayError;
+use crate::exposed::Exposed;
 use crate::page::ProductPage;
 use crate::pool::Sizes;
 use crate::proxy::{Gateway, handle};
 use crate::rate::Meter;
-use crate::table::{self, Defaults, Table};
+use crate::routes::Routes;
+use crate::table::{self, Defaults};
 use crate::upstream::Sender;
 use crate::watched::{Watched, stays};
 use crate::{registry, slices, tls};
@@ -66,15 +68,22 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), GatewayError> {
     let told = Arc::clone(&directory);
     kit.health.depends_on("endpoints", move || std::future::ready(told.is_told()));
     let own_service = endpoints.own_service.clone();
-    let table = followers.table(routes, &directory, defaults).await?;
+    let drawn = Arc::new(Routes::default());
+    if endpoints.exposed {
+        let drawn = Arc::clone(&drawn);
+        kit.health.depends_on("routes", move || std::future::ready(drawn.is_told()));
+    }
+    if let Some(path) = routes {
+        followers.table(path, &directory, defaults, &drawn).await?;
+    }
     let page = ProductPage::new(&directory, config.recommendations_timeout, config.currency);
-    followers.endpoints(endpoints, &directory).await?;
+    followers.endpoints(endpoints, &directory, defaults, &drawn).await?;
     let certificates = match config.tls_certificate.zip(config.tls_key) {
         None => None,
         Some((chain, key)) => Some(followers.certificates(chain, key).await?),
     };
     let gateway = Gateway {
-        table,
+        table: drawn.table(),
         directory,
         own_service,
         sender: Sender::new(world.random, calls.clone(), proxying),
@@ -99,18 +108,25 @@ impl Followers {
         path: PathBuf,
         directory: &Arc<Directory>,
         defaults: Defaults,
-    ) -> Result<watch::Receiver<Arc<Table>>, GatewayError> {
+        routes: &Arc<Routes>,
+    ) -> Result<(), GatewayError> {
         let file = Watched::read(vec![path]).await?;
-        let directory = Arc::clone(directory);
-        let read = move |contents: &[Vec<u8>]| Ok(Arc::new(table::parse(&contents[0], &directory, defaults)?));
-        let (changed, table) = watch::channel(read(file.contents())?);
-        self.follow(file, read, move |table| drop(changed.send_replace(table)));
-        Ok(table)
+        let (directory, routes) = (Arc::clone(directory), Arc::clone(routes));
+        let read = move |contents: &[Vec<u8>]| Ok(table::draw(&contents[0], &directory, defaults)?);
+        routes.draw(read(file.contents())?);
+        self.follow(file, read, move |drawn| routes.draw(drawn));
+        Ok(())
     }
 
-    /// The endpoints of services, from a file or the cluster.
-    async fn endpoints(&self, config: EndpointsConfig, directory: &Arc<Directory>) -> Result<(), GatewayError> {
-        let EndpointsConfig { registry, namespace, kubeconfig, own_service: _, watch_period: _ } = config;
+    /// The endpoints of services, from a file or the cluster, and from there what they expose.
+    async fn endpoints(
+        &self,
+        config: EndpointsConfig,
+        directory: &Arc<Directory>,
+        defaults: Defaults,
+        routes: &Arc<Routes>,
+    ) -> Result<(), GatewayError> {
+        let EndpointsConfig { registry, namespace, exposed, kubeconfig, own_service: _, watch_period: _ } = config;
         if let Some(path) = registry {
             let file = Watched::read(vec![path]).await?;
             let read = |contents: &[Vec<u8>]| Ok(registry::parse(&contents[0])?);
@@ -120,6 +136,10 @@ impl Followers {
         }
         if let Some(namespace) = namespace {
             let client = slices::client(&namespace, kubeconfig.as_deref()).await?;
+            if exposed {
+                let services = Exposed::new(Arc::clone(directory), defaults, Arc::clone(routes));
+                self.tasks.spawn(services.follow(client.clone(), namespace.clone(), self.stop.clone()));
+            }
             self.tasks.spawn(slices::follow(client, namespace, Arc::clone(directory), self.stop.clone()));
         }
         Ok(())

@@ -2,6 +2,7 @@
 //!
 //! Only what is in the table can be reached from outside; nothing is open because somebody forgot to close it.
 
+mod drawn;
 mod file;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,9 @@ use http::Method;
 use matchit::Router;
 use shop_kit::Priority;
 
-pub use file::{Defaults, TableError, parse};
+pub use drawn::{Drawn, Placed};
+pub use file::{Defaults, TableError, draw, parse};
+pub(crate) use file::{Written, WrittenRate, http_port, route};
 
 use crate::door::Pace;
 use crate::pool::Pool;
@@ -70,7 +73,7 @@ pub enum Audience {
     Internal,
 }
 
-/// All routes.
+/// All routes, as requests are looked up in them.
 #[derive(Debug, Default)]
 pub struct Table {
     hosts: BTreeMap<String, Router<Vec<Arc<Route>>>>,

@@ -335,8 +335,18 @@ pub const CIRCUIT_BREAKER_STATE: Metric = metric(
     "0 closed, 1 half open (one request tries), 2 open (all endpoints of the service failed), as of its last request",
 );
 
+/// Demand of each service at the gateway, also while it runs no replica: what its replicas are sized by.
+pub const GATEWAY_OFFERED: Metric = metric(
+    "shop_gateway_requests_offered_total",
+    Kind::Counter,
+    "requests",
+    &["backend", ROUTE, PRIORITY],
+    "Requests that arrived for a service, whatever became of them; a page counts for each service that it asks",
+);
+
 /// What the gateway exports besides [`ALL`].
-pub const PROXYING: &[Metric] = &[HTTP_CLIENT_DURATION, RETRY_ATTEMPTS, RETRY_BUDGET_EXHAUSTED, CIRCUIT_BREAKER_STATE];
+pub const PROXYING: &[Metric] =
+    &[HTTP_CLIENT_DURATION, RETRY_ATTEMPTS, RETRY_BUDGET_EXHAUSTED, CIRCUIT_BREAKER_STATE, GATEWAY_OFFERED];
 
 /// What every service exports; a running catalog exports each (`catalog/tests`).
 pub const ALL: &[Metric] = &[

@@ -1,4 +1,4 @@
-//! Families of whoever passes requests on: what was sent again, and which services are not tried.
+//! Families of whoever passes requests on: what arrived for whom, what was sent again, and who is not tried.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -8,12 +8,20 @@ use prometheus_client::metrics::gauge::Gauge;
 use crate::families::{ShopMetrics, register};
 use crate::names;
 
-/// Retries and breakers.
+/// Demand, retries and breakers.
 #[derive(Debug, Clone)]
 pub struct Proxying {
     retries: Family<Target, Counter>,
     exhausted: Counter,
     breaker: Family<Target, Gauge>,
+    offered: Family<Asked, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    backend: String,
+    route: String,
+    priority: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -29,6 +37,7 @@ impl Proxying {
             retries: register(registry, &names::RETRY_ATTEMPTS, Family::default()),
             exhausted: register(registry, &names::RETRY_BUDGET_EXHAUSTED, Counter::default()),
             breaker: register(registry, &names::CIRCUIT_BREAKER_STATE, Family::default()),
+            offered: register(registry, &names::GATEWAY_OFFERED, Family::default()),
         }
     }
 
@@ -36,6 +45,16 @@ impl Proxying {
     pub fn knows(&self, target: &str) {
         let target = Target { target: target.to_owned() };
         drop((self.retries.get_or_create(&target), self.breaker.get_or_create(&target)));
+    }
+
+    /// Shows the demand of `backend` by this route with 0 from the start.
+    pub fn may_offer(&self, backend: &str, route: &str, priority: &'static str) {
+        drop(self.offered.get_or_create(&asked(backend, route, priority)));
+    }
+
+    /// A request arrived for `backend`.
+    pub fn offered(&self, backend: &str, route: &str, priority: &'static str) {
+        self.offered.get_or_create(&asked(backend, route, priority)).inc();
     }
 
     /// A request to `target` was sent again.
@@ -52,4 +71,8 @@ impl Proxying {
     pub fn breaker(&self, target: &str, state: i64) {
         self.breaker.get_or_create(&Target { target: target.to_owned() }).set(state);
     }
+}
+
+fn asked(backend: &str, route: &str, priority: &'static str) -> Asked {
+    Asked { backend: backend.to_owned(), route: route.to_owned(), priority }
 }

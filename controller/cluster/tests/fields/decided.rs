@@ -83,7 +83,7 @@ fn surging(shop: &Value) -> Decision {
     decide(&PlanInput { recent, ..afternoon(shop, 380.0, 4) })
 }
 
-fn up(shop: &Value) -> Value {
+pub(crate) fn up(shop: &Value) -> Value {
     json!(rising(shop).desired)
 }
 

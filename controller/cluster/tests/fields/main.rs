@@ -1,10 +1,11 @@
 //! Every field that a person may write changes something, and every field that is reported is filled: one case per field.
 //!
 //! A case writes one field and states what is seen without and with it: in the objects that would be applied, in the
-//! decision, in the treatment of a sick pod, or in the plan of a promotion. The schema tells which cases there must be.
+//! decision, in the treatment of a sick pod, in the gateway's routes, or in the plan of a promotion. The schema tells which cases there must be.
 #![expect(clippy::expect_used, reason = "the makers of test data are not test functions")]
 
 mod decided;
+mod exposed;
 mod healed;
 mod planned;
 mod read;
@@ -98,7 +99,7 @@ fn promotion() -> Value {
 }
 
 fn of_shops() -> Vec<Case> {
-    [run::cases(), decided::cases(), read::cases(), healed::cases()].into_iter().flatten().collect()
+    [run::cases(), decided::cases(), read::cases(), healed::cases(), exposed::cases()].into_iter().flatten().collect()
 }
 
 /// Fields of the schema without a case, and cases without a field.

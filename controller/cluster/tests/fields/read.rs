@@ -23,6 +23,11 @@ fn query(errors: &str, latency: &str) -> Value {
     json!(format!("Query {{ load: \"q\", errors: {errors}, latency: {latency} }}"))
 }
 
+/// A worker that 100 messages wait for, and 40 more each second.
+fn worker() -> Value {
+    json!({"scaling": {"signal": {"type": "Backlog", "query": "w", "arrivalsQuery": "a", "perReplica": "20"}}})
+}
+
 fn own() -> Value {
     json!({"scaling": {"signal": {"type": "Prometheus", "query": "q"}}})
 }
@@ -60,9 +65,42 @@ pub(crate) fn cases() -> Vec<Case> {
         )
         .besides(own()),
     ];
+    cases.extend(queue());
     cases.extend(learned());
     cases.extend(adopted());
     cases
+}
+
+fn queue() -> Vec<Case> {
+    let asked = |per_replica: &str, arrivals: &str, within: &str| {
+        json!(format!(
+            "Backlog {{ waiting: \"w\", arrivals: \"{arrivals}\", per_replica: {per_replica}, clear_within: {within}, \
+             errors: None, latency: None }}"
+        ))
+    };
+    vec![
+        Case::new(
+            "scaling.signal.arrivalsQuery",
+            json!({"scaling": {"signal": {"arrivalsQuery": "b"}}}),
+            signal,
+            [asked("20.0", "a", "1m"), asked("20.0", "b", "1m")],
+        )
+        .besides(worker()),
+        Case::new(
+            "scaling.signal.perReplica",
+            json!({"scaling": {"signal": {"perReplica": "50"}}}),
+            |shop| json!([parsed(shop).requests_per_replica, crate::decided::up(shop)]),
+            [json!([20.0, 20]), json!([50.0, 8])],
+        )
+        .besides(worker()),
+        Case::new(
+            "scaling.signal.clearWithin",
+            json!({"scaling": {"signal": {"clearWithin": "10m"}}}),
+            signal,
+            [asked("20.0", "a", "1m"), asked("20.0", "a", "10m")],
+        )
+        .besides(worker()),
+    ]
 }
 
 fn learned() -> Vec<Case> {

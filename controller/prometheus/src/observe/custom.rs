@@ -7,7 +7,7 @@ use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use presale_models::Reading;
 
-use super::{ServiceReadings, failed_share};
+use super::{ServiceReadings, backlog, failed_share};
 use crate::client::{Client, Instant};
 use crate::promql::{of_services, shortened};
 use crate::{QueryError, ServiceKey, ServiceQuery, Source};
@@ -73,9 +73,6 @@ async fn one(
     asked: &ServiceQuery,
     targets: Option<Targets>,
 ) -> (ServiceKey, ServiceReadings, Vec<QueryError>) {
-    let Source::Custom { query, errors_query, latency_query } = &asked.source else {
-        return (asked.key.clone(), ServiceReadings::all(Reading::Empty), Vec::new());
-    };
     let expected = asked.pods.len() as f64;
     let share = targets.map(|targets| targets.live / targets.known.max(expected));
     let mut failures = Vec::new();
@@ -85,10 +82,21 @@ async fn one(
             Reading::Error
         })
     };
-    let load = note(current(client, query, one_value, share).await);
-    let error_ratio = match (errors_query, load.at_least()) {
+    let (load, demand) = match &asked.source {
+        Source::Custom { query, .. } => {
+            let load = note(current(client, query, one_value, share).await);
+            (load, load)
+        }
+        Source::Backlog { waiting, arrivals, clear_within, .. } => {
+            let demand = note(current(client, arrivals, one_value, share).await);
+            let waiting = note(current(client, waiting, one_value, share).await);
+            (backlog::work(waiting, demand, *clear_within), demand)
+        }
+        Source::OpenTelemetry | Source::IngressNginx | Source::PresaleGateway => (Reading::Empty, Reading::Empty),
+    };
+    let error_ratio = match (asked.source.errors_query(), demand.at_least()) {
         (None, _) => Reading::Empty,
-        (Some(_), None) => load, // a share of an unknown whole is as unknown
+        (Some(_), None) => demand, // a share of an unknown whole is as unknown
         (Some(errors), Some(load)) => {
             let ratio = move |series: &[Instant], _: &str| {
                 let failed: f64 = series.iter().map(|series| series.value).sum();
@@ -97,11 +105,11 @@ async fn one(
             note(current(client, errors, ratio, share).await)
         }
     };
-    let latency = match latency_query {
+    let latency = match asked.source.latency_query() {
         None => Reading::Empty,
         Some(latency) => note(current(client, latency, one_value, share).await),
     };
-    (asked.key.clone(), ServiceReadings { load, error_ratio, latency }, failures)
+    (asked.key.clone(), ServiceReadings { load, demand, error_ratio, latency }, failures)
 }
 
 /// The value if its samples are young enough; else whether there is an older one.

@@ -61,6 +61,7 @@ async fn last_seen(
         if let (Some(readings), Some(at)) = (readings.get_mut(&key), parts.newest(&key)) {
             let usable = last.value.is_finite() && last.value >= 0.0;
             readings.load = if usable { Reading::Stale { value: last.value, at } } else { Reading::NotANumber };
+            readings.demand = readings.load;
         }
     }
     None
@@ -143,9 +144,8 @@ impl Parts {
                 let everywhere = |part: &str| self.values.get(&(None, part.to_owned())).copied();
                 (everywhere("live").or_else(|| everywhere("known").map(|_| 0.0)), everywhere("known"))
             }
-            Preset::OpenTelemetry | Preset::PresaleGateway => {
-                (self.of(&query.key, "live"), Some(query.pods.len() as f64))
-            }
+            Preset::OpenTelemetry => (self.of(&query.key, "live"), Some(query.pods.len() as f64)),
+            Preset::PresaleGateway => (self.of(&query.key, "live"), self.of(&query.key, "known")),
         };
         let reading = |value| classify(Raw { value, at: self.newest(&query.key), live, expected }, limits);
         let load = self.of(&query.key, "load");
@@ -153,6 +153,7 @@ impl Parts {
         let error_ratio = load.map(|load| failed_share(self.of(&query.key, "errors").unwrap_or(0.0), load));
         ServiceReadings {
             load: reading(load),
+            demand: reading(load),
             error_ratio: reading(error_ratio),
             latency: reading(self.of(&query.key, &latency_part(query))),
         }

@@ -29,7 +29,7 @@ async fn a_long_past_comes_in_chunks_and_its_gap_is_missing() -> anyhow::Result<
     let options = PrometheusOptions { history: Some(text), ..PrometheusOptions::default() };
     let prometheus = Prometheus::start(options).await?;
     let adapter = Adapter::new(config(&prometheus.url()))?;
-    let query = ask("catalog", Source::PresaleGateway, &[]);
+    let query = ask("catalog", Source::OpenTelemetry, &[]);
     let time = Timestamp::from_second;
     let range = (time(start)?, time(end)?);
 

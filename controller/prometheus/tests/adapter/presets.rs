@@ -69,12 +69,51 @@ async fn offered_requests_are_the_load_where_they_are_exported() -> anyhow::Resu
     // 80 a second arrive, 40 are answered: the served rate would teach a false ceiling.
     let target = Growing::start(|q| offered(q * 20) + &open_telemetry(q * 10, 0)).await?;
     let (_prometheus, adapter) = scraping(vec![pod(&target, "catalog", "catalog-a")]).await?;
-    for source in [Source::PresaleGateway, Source::OpenTelemetry] {
-        let query = ask("catalog", source, &["catalog-a"]);
-        let seen = until(&adapter, &query, |seen| value(seen.load) > 60.0).await?;
-        assert!((60.0..100.0).contains(&value(seen.load)), "{seen:?}");
-        assert_eq!(seen.error_ratio.state(), "Zero");
-    }
+    let query = ask("catalog", Source::OpenTelemetry, &["catalog-a"]);
+    let seen = until(&adapter, &query, |seen| value(seen.load) > 60.0).await?;
+    assert!((60.0..100.0).contains(&value(seen.load)), "{seen:?}");
+    assert_eq!(seen.error_ratio.state(), "Zero");
+    Ok(())
+}
+
+/// `shop_gateway_requests_offered_total` of `shop-services/metrics`.
+fn at_the_gateway(catalog: u64, cart: u64) -> String {
+    let name = "shop_gateway_requests_offered_total";
+    format!(
+        "# TYPE {name} counter\n\
+         {name}{{backend=\"catalog\",route=\"/v1/products\",priority=\"normal\"}} {catalog}\n\
+         {name}{{backend=\"catalog\",route=\"/v1/products\",priority=\"low\"}} {catalog}\n\
+         {name}{{backend=\"cart\",route=\"/v1/cart\",priority=\"high\"}} {cart}\n"
+    )
+}
+
+#[tokio::test]
+async fn the_gateway_tells_the_demand_of_each_service_also_of_one_without_a_pod() -> anyhow::Result<()> {
+    // Each gateway sees 40 a second for the catalog, in two classes, and none for the cart, which runs no pod.
+    let [one, two] =
+        [Growing::start(|q| at_the_gateway(q * 5, 3)).await?, Growing::start(|q| at_the_gateway(q * 5, 3)).await?];
+    let served = Growing::start(|q| open_telemetry(q * 8, q * 2)).await?;
+    let (_prometheus, adapter) = scraping(vec![
+        pod(&one, "gateway", "gateway-a"),
+        pod(&two, "gateway", "gateway-b"),
+        pod(&served, "catalog", "catalog-a"),
+    ])
+    .await?;
+    // A pod of the catalog that nobody scrapes makes its own figures less, not the gateway's.
+    let catalog = ask("catalog", Source::PresaleGateway, &["catalog-a", "catalog-b"]);
+    let seen = until(&adapter, &catalog, |seen| seen.load.complete().is_some_and(|load| load > 60.0)).await?;
+    assert!((60.0..100.0).contains(&value(seen.load)), "{seen:?}");
+    assert!((0.075..=0.1).contains(&value(seen.latency)), "{seen:?}");
+    let cart = ask("cart", Source::PresaleGateway, &[]);
+    let seen = until(&adapter, &cart, |seen| matches!(seen.load, Reading::Zero { .. })).await?;
+    assert_eq!(seen.demand.complete(), Some(0.0));
+    let nobody = ask("orders", Source::PresaleGateway, &[]);
+    let seen = adapter.observe(&[catalog.clone(), nobody.clone()]).await;
+    assert_eq!(seen.services[&nobody.key].load, Reading::Empty);
+
+    drop(two);
+    let seen = until(&adapter, &catalog, |seen| matches!(seen.load, Reading::Partial { .. })).await?;
+    assert!(matches!(seen.load, Reading::Partial { share, .. } if (share - 0.5).abs() < 1e-9), "{seen:?}");
     Ok(())
 }
 

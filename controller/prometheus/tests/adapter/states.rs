@@ -18,10 +18,10 @@ async fn a_live_load_is_fresh_then_partial_then_stale_as_its_targets_go() -> any
     let second = Growing::start(|q| offered(q * 10)).await?;
     let (_prometheus, adapter) =
         scraping(vec![pod(&first, "catalog", "catalog-a"), pod(&second, "catalog", "catalog-b")]).await?;
-    let query = ask("catalog", Source::PresaleGateway, &["catalog-a", "catalog-b"]);
+    let query = ask("catalog", Source::OpenTelemetry, &["catalog-a", "catalog-b"]);
     until(&adapter, &query, |seen| matches!(seen.load, Reading::Fresh { .. })).await?;
 
-    let more = ask("catalog", Source::PresaleGateway, &["catalog-a", "catalog-b", "catalog-c", "catalog-d"]);
+    let more = ask("catalog", Source::OpenTelemetry, &["catalog-a", "catalog-b", "catalog-c", "catalog-d"]);
     let seen = until(&adapter, &more, |seen| value(seen.load) > 0.0).await?;
     assert!(matches!(seen.load, Reading::Partial { share, .. } if (share - 0.5).abs() < 1e-9), "{seen:?}");
 
@@ -39,10 +39,10 @@ async fn a_live_load_is_fresh_then_partial_then_stale_as_its_targets_go() -> any
 async fn no_demand_is_zero_and_no_series_is_empty() -> anyhow::Result<()> {
     let idle = Growing::start(|_| offered(7)).await?;
     let (_prometheus, adapter) = scraping(vec![pod(&idle, "catalog", "catalog-a")]).await?;
-    let query = ask("catalog", Source::PresaleGateway, &["catalog-a"]);
+    let query = ask("catalog", Source::OpenTelemetry, &["catalog-a"]);
     let seen = until(&adapter, &query, |seen| matches!(seen.load, Reading::Zero { .. })).await?;
     assert_eq!(seen.error_ratio, Reading::NotANumber, "no share of no requests");
-    let unknown = ask("nobody", Source::PresaleGateway, &["nobody-a"]);
+    let unknown = ask("nobody", Source::OpenTelemetry, &["nobody-a"]);
     let seen = adapter.observe(&[query.clone(), unknown.clone()]).await;
     assert_eq!(seen.services[&unknown.key].load, Reading::Empty);
     assert_eq!(seen.services[&query.key].load.state(), "Zero", "one service's silence is not another's");
@@ -62,7 +62,7 @@ async fn series_that_arrive_no_more_without_a_word_are_stale_with_their_last_val
     let options = PrometheusOptions { history: Some(history), ..PrometheusOptions::default() };
     let prometheus = Prometheus::start(options).await?;
     let adapter = Adapter::new(config(&prometheus.url()))?;
-    let query = ask("catalog", Source::PresaleGateway, &["catalog-a"]);
+    let query = ask("catalog", Source::OpenTelemetry, &["catalog-a"]);
     let seen = adapter.observe(std::slice::from_ref(&query)).await;
     assert!(seen.failures.is_empty(), "{:?}", seen.failures);
     let Reading::Stale { value, at } = seen.services[&query.key].load else {

@@ -1,18 +1,16 @@
 //! The table as it is written: TOML, one `[[route]]` each, and what is wrong with it in words.
 
-use std::collections::BTreeMap;
 use std::str::Utf8Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use matchit::Router;
 use serde::Deserialize;
 use shop_kit::Priority;
 use shop_kit::config::duration;
 use thiserror::Error;
 
-use super::{Audience, Route, Table, Target};
+use super::{Audience, Drawn, Placed, Route, Table, Target};
 use crate::directory::{Directory, Upstream};
 use crate::door::Pace;
 use crate::rate::Rate;
@@ -55,78 +53,82 @@ struct File {
     routes: Vec<Written>,
 }
 
+/// A route as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
-    path: String,
-    host: Option<String>,
+pub(crate) struct Written {
+    pub(crate) path: String,
+    pub(crate) host: Option<String>,
     #[serde(default)]
-    methods: Vec<String>,
-    service: Option<String>,
+    pub(crate) methods: Vec<String>,
+    pub(crate) service: Option<String>,
     #[serde(default = "http_port")]
-    port: String,
-    page: Option<Page>,
-    audience: Audience,
-    priority: Option<String>,
-    deadline: Option<String>,
-    body_limit: Option<usize>,
-    per_client: Option<WrittenRate>,
-    in_all: Option<WrittenRate>,
+    pub(crate) port: String,
+    pub(crate) page: Option<Page>,
+    pub(crate) audience: Audience,
+    pub(crate) priority: Option<String>,
+    pub(crate) deadline: Option<String>,
+    pub(crate) body_limit: Option<usize>,
+    pub(crate) per_client: Option<WrittenRate>,
+    pub(crate) in_all: Option<WrittenRate>,
 }
 
-fn http_port() -> String {
+pub(crate) fn http_port() -> String {
     "http".to_owned()
 }
 
+/// What the gateway itself composes.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Page {
+pub(crate) enum Page {
     Product,
 }
 
+/// A limit as it is written.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenRate {
-    per_second: f64,
-    burst: u32,
+pub(crate) struct WrittenRate {
+    #[serde(alias = "perSecond")]
+    pub(crate) per_second: f64,
+    pub(crate) burst: u32,
 }
 
-/// Reads the table; pools are those of the directory.
+/// Reads a file as the table that it alone makes; pools are those of the directory.
 ///
 /// # Errors
 /// Says which route is wrong and what would pass.
 pub fn parse(content: &[u8], directory: &Directory, defaults: Defaults) -> Result<Table, TableError> {
+    draw(content, directory, defaults).map(|drawn| drawn.table().0)
+}
+
+/// Reads what a file draws; pools are those of the directory.
+///
+/// # Errors
+/// Says which route is wrong and what would pass.
+pub fn draw(content: &[u8], directory: &Directory, defaults: Defaults) -> Result<Drawn, TableError> {
     let File { bots, routes } = toml::from_str(std::str::from_utf8(content)?).map_err(Box::new)?;
-    let mut by_place: BTreeMap<(Option<String>, String), Vec<Arc<Route>>> = BTreeMap::new();
-    for written in routes {
-        let host = written.host.as_ref().map(|host| host.to_ascii_lowercase());
-        let path = written.path.clone();
-        let route = route(written, host.as_deref(), directory, defaults)
-            .map_err(|fault| TableError::Route { path: path.clone(), fault })?;
-        let there = by_place.entry((host, path.clone())).or_default();
-        if there.iter().any(|other| overlap(other, &route)) {
-            return Err(TableError::Route { path, fault: "one method has two routes; one passes".to_owned() });
-        }
-        there.push(Arc::new(route));
+    let routes = routes.into_iter().map(|written| route(written, directory, defaults)).collect::<Result<_, _>>()?;
+    let drawn = Drawn { bots: bots.iter().map(|word| word.to_ascii_lowercase()).collect(), routes };
+    match drawn.table().1.into_iter().next() {
+        Some(fault) => Err(fault),
+        None => Ok(drawn),
     }
-    let mut table = Table { bots: bots.iter().map(|word| word.to_ascii_lowercase()).collect(), ..Table::default() };
-    for ((host, path), routes) in by_place {
-        let router: &mut Router<_> = match host {
-            None => &mut table.anywhere,
-            Some(host) => table.hosts.entry(host).or_default(),
-        };
-        router.insert(path.clone(), routes).map_err(|error| TableError::Route { path, fault: error.to_string() })?;
-    }
-    Ok(table)
 }
 
-fn overlap(one: &Route, other: &Route) -> bool {
-    one.methods.is_empty()
-        || other.methods.is_empty()
-        || one.methods.iter().any(|method| other.methods.contains(method))
+/// A route as it is written, read and placed.
+///
+/// # Errors
+/// Says what would pass.
+pub(crate) fn route(written: Written, directory: &Directory, defaults: Defaults) -> Result<Placed, TableError> {
+    let host = written.host.as_ref().map(|host| host.to_ascii_lowercase());
+    let path = written.path.clone();
+    match read(written, host.as_deref(), directory, defaults) {
+        Ok(route) => Ok(Placed { host, route: Arc::new(route) }),
+        Err(fault) => Err(TableError::Route { path, fault }),
+    }
 }
 
-fn route(written: Written, host: Option<&str>, directory: &Directory, defaults: Defaults) -> Result<Route, String> {
+fn read(written: Written, host: Option<&str>, directory: &Directory, defaults: Defaults) -> Result<Route, String> {
     let methods: Vec<Method> = written.methods.iter().map(|name| method(name)).collect::<Result<_, _>>()?;
     if !written.path.starts_with('/') {
         return Err("a path begins with /".to_owned());
@@ -141,13 +143,17 @@ fn route(written: Written, host: Option<&str>, directory: &Directory, defaults: 
     };
     let label = written.priority.as_deref().unwrap_or(Priority::Normal.label());
     let priority = Priority::ALL.into_iter().find(|priority| priority.label() == label);
+    let priority = priority.ok_or("priority is none; low, normal, high and critical pass")?;
+    if let Target::Service(pool) = &target {
+        pool.may_be_asked(&written.path, priority);
+    }
     Ok(Route {
         name: format!("{} {}{}", written.methods.join(","), host.unwrap_or_default(), written.path).into(),
         path: written.path,
         methods,
         target,
         audience: written.audience,
-        priority: priority.ok_or("priority is none; low, normal, high and critical pass")?,
+        priority,
         deadline: written.deadline.as_deref().map(duration).transpose()?.unwrap_or(defaults.deadline),
         body_limit: written.body_limit.unwrap_or(defaults.body_limit),
         per_client: written.per_client.map(rate).transpose()?,
@@ -183,7 +189,8 @@ mod tests {
         let door = Limits { concurrency: 8, queue: 8, queue_timeout: Duration::from_secs(1) };
         let sizes = Sizes { door, hold: 4, hold_timeout: Duration::from_secs(10) };
         let directory = Directory::new(sizes, Proxying::register(&mut metrics));
-        parse(text.as_bytes(), &directory, Defaults { deadline: Duration::from_secs(5), body_limit: 1_000 })
+        let defaults = Defaults { deadline: Duration::from_secs(5), body_limit: 1_000 };
+        parse(text.as_bytes(), &directory, defaults)
     }
 
     const SHOP: &str = r#"

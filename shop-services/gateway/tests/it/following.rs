@@ -33,7 +33,7 @@ fn address() -> IpAddr {
     socket.local_addr().unwrap().ip()
 }
 
-async fn service() -> Service {
+pub(crate) async fn service() -> Service {
     Service::at(TcpListener::bind((address(), 0)).await.unwrap(), 1_000)
 }
 
@@ -41,9 +41,10 @@ fn endpoint(conditions: &Value) -> Value {
     json!([{"addresses": [address().to_string()], "conditions": conditions}])
 }
 
-fn slice(name: &str, service: &Service, conditions: &Value) -> EndpointSlice {
+/// A slice of one endpoint of the Service `of`.
+pub(crate) fn slice(name: &str, of: &str, service: &Service, conditions: &Value) -> EndpointSlice {
     serde_json::from_value(json!({
-        "metadata": {"name": name, "labels": {"kubernetes.io/service-name": "things"}},
+        "metadata": {"name": name, "labels": {"kubernetes.io/service-name": of}},
         "addressType": "IPv4", "endpoints": endpoint(conditions),
         "ports": [{"name": "http", "port": service.address.port(), "protocol": "TCP"}],
     }))
@@ -77,7 +78,7 @@ async fn a_ready_pod_takes_traffic_at_once_and_a_leaving_one_only_finishes() -> 
     let comes = async {
         let offered = r#"shop_requests_offered_total{route="/v1/things",priority="normal"}"#;
         until("it is held", async || gateway.metric(offered).await == Some(1.0)).await;
-        slices.create(&PostParams::default(), &slice("things-1", &one, &ready)).await
+        slices.create(&PostParams::default(), &slice("things-1", "things", &one, &ready)).await
     };
     let (first, created) = tokio::join!(first, comes);
     created?;
@@ -85,7 +86,7 @@ async fn a_ready_pod_takes_traffic_at_once_and_a_leaving_one_only_finishes() -> 
 
     // A pod that is not ready gets nothing, one that is gets its share.
     let starting = json!({"ready": false, "serving": false, "terminating": false});
-    slices.create(&PostParams::default(), &slice("things-2", &two, &starting)).await?;
+    slices.create(&PostParams::default(), &slice("things-2", "things", &two, &starting)).await?;
     answered_by(&gateway, 40).await;
     assert_eq!(two.seen(), 0);
     let patch = |conditions: &Value| Patch::Merge(json!({"endpoints": endpoint(conditions)}));

@@ -5,7 +5,9 @@
 
 mod alone;
 mod balancing;
+mod charted;
 mod encrypting;
+mod exposing;
 mod following;
 mod forwarding;
 mod holding;
