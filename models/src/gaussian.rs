@@ -1,5 +1,4 @@
-//! The normal distribution as far as uplift, capacity and plans need it: quantiles, what a lower bound teaches, what a supply
-//! leaves unserved.
+//! The normal distribution as far as uplift and capacity need it: quantiles, and what a lower bound teaches.
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
@@ -89,26 +88,6 @@ fn hazard(a: f64) -> f64 {
     density / (0.5 * libm::erfc(a * FRAC_1_SQRT_2))
 }
 
-/// Part of a normal load that is expected to find no supply, E[(load − supply)⁺]. **Unit**: the load's. **Range**: ≥ 0, falls as the
-/// supply grows; a deviation ≤ 0 is a certain load.
-///
-/// **Source**: the loss function of the newsvendor (Arrow, Harris and Marschak 1951).
-///
-/// # Example
-/// ```
-/// # use presale_models::normal_shortage;
-/// assert!((normal_shortage(100.0, 2.0, 100.0) - 0.798).abs() < 1e-3); // σ / √(2π)
-/// assert!(normal_shortage(100.0, 2.0, 110.0) < 1e-6);
-/// ```
-pub fn normal_shortage(mean: f64, deviation: f64, supply: f64) -> f64 {
-    if deviation <= 0.0 {
-        return (mean - supply).max(0.0);
-    }
-    let z = (supply - mean) / deviation;
-    let density = libm::exp(-z * z / 2.0) / libm::sqrt(2.0 * PI);
-    deviation * (density - z * (1.0 - cdf(z))).max(0.0)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -138,13 +117,6 @@ pub(crate) mod tests {
         {
             assert!((quantile(p) - z).abs() < 1e-8, "{p}");
         }
-    }
-
-    #[test]
-    fn a_shortage_is_the_whole_gap_far_below_and_nothing_far_above() {
-        assert!((normal_shortage(100.0, 3.0, 40.0) - 60.0).abs() < 1e-9);
-        assert!(normal_shortage(100.0, 3.0, 160.0).abs() < 1e-12);
-        assert!((normal_shortage(100.0, 0.0, 97.0) - 3.0).abs() < 1e-12);
     }
 
     #[test]

@@ -40,7 +40,6 @@ mod within;
 pub use capacity::{Capacity, CapacityConfig, CapacityEstimate, CapacityWindow};
 pub use expert::Expert;
 pub use forecaster::{Fit, ForecastError, Predict, PredictRequest, Target};
-pub use gaussian::normal_shortage;
 pub use lead_time::{LeadTime, LeadTimeConfig, LeadTimeEstimate};
 pub use quantile::{LEVELS, Level, QuantileForecast};
 pub use reading::Reading;

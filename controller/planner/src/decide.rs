@@ -32,7 +32,7 @@ use crate::{Decision, PlanInput, course::Course, facts::Facts, floors::Floors, g
 ///     promotions: vec![], history: vec![], changes: vec![], hand_scaled: None, conflict: None,
 /// };
 /// let decision = decide(&input);
-/// assert_eq!((decision.desired, decision.reason), (7, Reason::Reactive)); // six may lose 2 % of 300
+/// assert_eq!((decision.desired, decision.reason), (7, Reason::Reactive)); // ⌈300 × 1.05 / 50⌉
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decide(input: &PlanInput) -> Decision {

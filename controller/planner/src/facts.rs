@@ -58,6 +58,11 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Replicas that serve `load`, if a capacity is known.
+    pub(crate) fn replicas_for(&self, load: f64) -> Option<u32> {
+        self.capacity.map(|c| replicas(load, c))
+    }
+
     /// Time at `offset` from now, saturating at the ends of time.
     pub(crate) fn at(&self, offset: SignedDuration) -> Timestamp {
         self.now.saturating_add(offset).unwrap_or(self.now)

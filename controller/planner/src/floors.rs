@@ -6,22 +6,6 @@ pub(crate) mod reactive;
 
 use crate::{Reason, facts::Facts};
 
-/// Share of all requests that may be expected lost, per accepted risk.
-pub(crate) const LOST: f64 = 0.2;
-
-/// Fewest replicas, at most `enough`, whose expected loss is at most `allowed`; `lost` falls as replicas grow. `None` where it is
-/// not known.
-///
-/// **Source**: the newsvendor of Arrow, Harris and Marschak (1951), in whole units.
-pub(crate) fn fewest(enough: u32, allowed: f64, lost: impl Fn(u32) -> Option<f64>) -> Option<u32> {
-    let (mut lowest, mut enough) = (0, enough);
-    while lowest < enough {
-        let middle = lowest + (enough - lowest) / 2;
-        if lost(middle)? <= allowed { enough = middle } else { lowest = middle + 1 }
-    }
-    Some(enough)
-}
-
 /// Replicas that each term asks for, before any clamp; `None` = the term has no say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Floors {

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use presale_models::{Level, QuantileForecast};
 
 use crate::facts::{Facts, replicas};
-use crate::floors::{LOST, fewest};
 
+/// Share of all requests that may be expected lost, per accepted risk.
+const LOST: f64 = 0.2;
 /// Share of the accepted risk that is left while a promotion runs.
 const DEAR: f64 = 0.2;
 
@@ -49,6 +50,14 @@ fn of_row(facts: &Facts<'_>, maximum: &QuantileForecast, row: usize, times: f64)
         let dear = Level::new(1.0 - DEAR * (1.0 - level.get())).unwrap_or(level);
         return Some(replicas(maximum.value(row, dear)?, capacity));
     }
-    let enough = replicas(maximum.value(row, level)?, capacity);
-    fewest(enough, allowed, |n| maximum.shortage(row, f64::from(n) * capacity))
+    let lost = |n: u32| maximum.shortage(row, f64::from(n) * capacity);
+    let (mut too_few, mut enough) = (None, replicas(maximum.value(row, level)?, capacity));
+    loop {
+        let lowest = too_few.map_or(0, |n: u32| n + 1);
+        if lowest >= enough {
+            return Some(enough);
+        }
+        let middle = lowest + (enough - lowest) / 2;
+        if lost(middle)? <= allowed { enough = middle } else { too_few = Some(middle) }
+    }
 }

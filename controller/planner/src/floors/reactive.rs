@@ -1,15 +1,12 @@
 //! The reactive net: replicas for the load of this moment, its rise, and the latency of what runs.
 
 use jiff::SignedDuration;
-use presale_models::{Sample, normal_shortage};
+use presale_models::Sample;
 
 use crate::facts::{Facts, count, replicas};
-use crate::floors::{LOST, fewest};
 
-/// Least and most deviation of the load of this moment, as shares of it; the most also where its noise is not known.
-const DEVIATION: (f64, f64) = (0.02, 0.05);
-/// Deviations beyond which no load of this moment is expected.
-const FARTHEST: f64 = 4.0;
+/// Least and most headroom over the load of this moment, as shares of it; the most also where its noise is not known.
+const HEADROOM: (f64, f64) = (0.02, 0.05);
 /// Steps of the recent past without which its noise is not known.
 const FEWEST: usize = 5;
 /// Over which time the noise is measured: a rate is the mean of about a minute, closer readings share most of it.
@@ -29,10 +26,10 @@ const SATURATED_GROWTH: f64 = 1.25;
 /// Saturation asks for at most this multiple of what the load explains: a slow dependency is not cured by replicas.
 const SATURATED_MOST: f64 = 3.0;
 
-/// Replicas for the load of this moment with its noise, for its rise, and for saturation, the highest of them; `None` where neither a live load with a capacity nor saturation says anything.
+/// max(⌈y (1 + noise) / c⌉, rise, saturation); `None` where neither a live load with a capacity nor saturation says anything.
 pub(crate) fn floor(facts: &Facts<'_>) -> Option<u32> {
     let level = facts.load_at_least.zip(facts.capacity).map(|(load, capacity)| {
-        let now = for_noisy(facts, load, capacity);
+        let now = replicas(load, fill(facts) * capacity);
         now.max(replicas(rising_to(facts, load, capacity), capacity))
     });
     match (level, saturation(facts)) {
@@ -44,19 +41,11 @@ pub(crate) fn floor(facts: &Facts<'_>) -> Option<u32> {
     }
 }
 
-/// Fewest replicas at which a `load` with the noise of this one is expected to lose at most r/5 of its requests, at the accepted
-/// risk r: less than a replica too few for a moment is no reason to start one.
-pub(crate) fn for_noisy(facts: &Facts<'_>, load: f64, capacity: f64) -> u32 {
-    let deviation = load * noise(facts);
-    let enough = replicas(load + FARTHEST * deviation, capacity);
-    let allowed = (1.0 - facts.input.policy.level.get()) * LOST * load;
-    fewest(enough, allowed, |n| Some(normal_shortage(load, deviation, f64::from(n) * capacity))).unwrap_or(enough)
-}
-
-/// Deviation of the load from minute to minute as a share of it, from 2 to 5 %. A trend is not noise.
+/// Share of a replica's capacity that the net fills: what is left free is one deviation of the load's noise from minute to
+/// minute, from 2 to 5 %. A trend is not noise.
 ///
 /// **Source**: the median of second differences, which for white noise is 0.826 deviations (0.6745 · √1.5).
-fn noise(facts: &Facts<'_>) -> f64 {
+pub(crate) fn fill(facts: &Facts<'_>) -> f64 {
     let recent = &facts.input.recent;
     let stride = usize::try_from(NOISE_OVER.as_nanos() / recent.step().as_nanos().max(1)).unwrap_or(1).max(1);
     let minutes: Vec<f64> =
@@ -64,10 +53,10 @@ fn noise(facts: &Facts<'_>) -> f64 {
     let bends = minutes.windows(3).map(|w| (w[1] - f64::midpoint(w[0], w[2])).abs() / w[1]);
     let mut bends: Vec<f64> = bends.filter(|b| b.is_finite()).collect();
     if bends.len() < FEWEST {
-        return DEVIATION.1;
+        return 1.0 / (1.0 + HEADROOM.1);
     }
     bends.sort_by(f64::total_cmp);
-    (bends[bends.len() / 2] / 0.826).clamp(DEVIATION.0, DEVIATION.1)
+    1.0 / (1.0 + (bends[bends.len() / 2] / 0.826).clamp(HEADROOM.0, HEADROOM.1))
 }
 
 fn known(sample: Sample) -> Option<f64> {

@@ -12,7 +12,7 @@ use crate::{
 const UP: f64 = 0.03;
 /// Replicas go only where this share more of the load, now and foreseen, would do without them too: what the load's noise
 /// asks back at once is a pod start for nothing.
-const DOWN: f64 = 0.1;
+const DOWN: f64 = 0.08;
 
 /// Leaves the count at `current` where the change is smaller than the band; reaching the lower bound is always worth it.
 pub(crate) fn apply(course: &mut Course, facts: &Facts<'_>, floors: &Floors) {
@@ -31,8 +31,7 @@ pub(crate) fn apply(course: &mut Course, facts: &Facts<'_>, floors: &Floors) {
 /// Replicas for a little more than the load, now and foreseen; `None` where neither is known.
 fn with_more(facts: &Facts<'_>) -> Option<u32> {
     let more = 1.0 + DOWN;
-    let live = facts.load_at_least.zip(facts.capacity);
-    let now = live.map(|(load, capacity)| reactive::for_noisy(facts, more * load, capacity));
+    let now = facts.load_at_least.and_then(|load| facts.replicas_for(more * load / reactive::fill(facts)));
     now.max(descent::foreseen(facts, more))
 }
 

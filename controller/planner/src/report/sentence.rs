@@ -66,7 +66,7 @@ fn reactive_words(facts: &Facts<'_>, floors: &Floors) -> String {
     let needed = floors.reactive.unwrap_or(0);
     match (facts.load_at_least, facts.capacity) {
         (Some(load), Some(capacity)) => {
-            let own = crate::floors::reactive::for_noisy(facts, load, capacity);
+            let own = crate::facts::replicas(load, crate::floors::reactive::fill(facts) * capacity);
             let more = match () {
                 () if own >= needed => "",
                 () if facts.saturated_for(crate::floors::reactive::SATURATED_FOR) => ", and latency is over its limit",
