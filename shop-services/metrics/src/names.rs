@@ -5,11 +5,13 @@
 
 mod accounts;
 mod backlog;
+mod gateway;
 mod notifications;
 mod recommendations;
 
 pub use accounts::{ACCOUNTING, PASSWORD_HASH_DURATION, PASSWORD_HASH_INFLIGHT, PASSWORD_HASH_LIMIT, TOKEN_GRANTS};
 pub use backlog::{BACKLOG, INBOX_OLDEST_AGE, INBOX_PENDING};
+pub use gateway::{CIRCUIT_BREAKER_STATE, GATEWAY_OFFERED, PROXYING, RETRY_ATTEMPTS, RETRY_BUDGET_EXHAUSTED};
 pub use notifications::{NOTIFICATION_ATTEMPTS, NOTIFICATIONS, NOTIFICATIONS_OLDEST_AGE, NOTIFYING};
 pub use recommendations::{RECOMMENDATION_MODEL_TRAINED, RECOMMENDATION_REQUESTS, RECOMMENDING};
 
@@ -314,39 +316,6 @@ pub const SAGAS_INFLIGHT: Metric = metric(
 
 /// What orders exports besides [`ALL`] and [`EVENTS`].
 pub const ORDERING: &[Metric] = &[HTTP_CLIENT_DURATION, ORDERS, SAGA_STEP_DURATION, SAGAS_INFLIGHT];
-
-/// Requests sent a second time, to another endpoint.
-pub const RETRY_ATTEMPTS: Metric =
-    metric("shop_retry_attempts_total", Kind::Counter, "requests", &["target"], "Requests sent again, by service");
-/// Requests that would have been sent again had there been fewer of them.
-pub const RETRY_BUDGET_EXHAUSTED: Metric = metric(
-    "shop_retry_budget_exhausted_total",
-    Kind::Counter,
-    "requests",
-    &[],
-    "Requests not sent again because too many were",
-);
-/// Whether a service is tried at all.
-pub const CIRCUIT_BREAKER_STATE: Metric = metric(
-    "shop_circuit_breaker_state",
-    Kind::Gauge,
-    "1",
-    &["target"],
-    "0 closed, 1 half open (one request tries), 2 open (all endpoints of the service failed), as of its last request",
-);
-
-/// Demand of each service at the gateway, also while it runs no replica: what its replicas are sized by.
-pub const GATEWAY_OFFERED: Metric = metric(
-    "shop_gateway_requests_offered_total",
-    Kind::Counter,
-    "requests",
-    &["backend", ROUTE, PRIORITY],
-    "Requests that arrived for a service, whatever became of them; a page counts for each service that it asks",
-);
-
-/// What the gateway exports besides [`ALL`].
-pub const PROXYING: &[Metric] =
-    &[HTTP_CLIENT_DURATION, RETRY_ATTEMPTS, RETRY_BUDGET_EXHAUSTED, CIRCUIT_BREAKER_STATE, GATEWAY_OFFERED];
 
 /// What every service exports; a running catalog exports each (`catalog/tests`).
 pub const ALL: &[Metric] = &[
