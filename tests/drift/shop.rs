@@ -74,14 +74,14 @@ fn services(root: &Path) -> BTreeMap<String, Service> {
 }
 
 fn service(text: &str, kinds: &BTreeMap<String, String>) -> Service {
-    let taken = text.split_once("pub const KINDS: &[&str] = &[").and_then(|(_, rest)| rest.split_once("];"));
-    let taken = taken.map_or("", |(list, _)| list);
-    let families: Vec<&str> = taken.split('"').filter_map(|word| word.strip_suffix(".*")).collect();
+    let list = text.split_once("pub const KINDS: &[&str] = &[").and_then(|(_, rest)| rest.split_once("];"));
+    let list = list.map_or("", |(all, _)| all);
+    let families: Vec<&str> = list.split('"').filter_map(|word| word.strip_suffix(".*")).collect();
     let named = |text: &str| -> BTreeSet<String> {
         words(text).into_iter().filter_map(|word| kinds.get(word).cloned()).collect()
     };
     let of_family = |kind: &&String| families.iter().any(|family| kind.starts_with(&format!("{family}.")));
-    let mut takes = named(taken);
+    let mut takes = named(list);
     takes.extend(kinds.values().filter(of_family).cloned());
     let tells = named(text).difference(&takes).cloned().collect();
     let urls = text.split("env = \"SHOP_").skip(1).filter_map(|rest| rest.split_once("_URL\""));
