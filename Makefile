@@ -17,11 +17,11 @@ packages: ## Install the Debian packages that the tests need, after listing the 
 .PHONY: test
 test: packages tools-test ## Everything that needs no node: unit, property, real apiserver, Prometheus, PostgreSQL
 	cargo test --workspace --no-run --tests --test operator
-	@# Most of their time the tests wait for real clocks: four at once, on two cores as well, and the longest suite beside
-	@# all the others. What offers load and counts the answers comes last, alone.
+	@# Most of their time the tests wait for real clocks: four at once, on two cores as well, and the longest suite, which
+	@# waits most, eight at once beside all the others. What offers load and counts the answers comes last, alone.
 	@mkdir -p out
 	@export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4}; outcome=0; \
-	cargo test --workspace --test operator >out/operator.log 2>&1 & operator=$$!; \
+	RUST_TEST_THREADS=$${OPERATOR_TEST_THREADS:-8} cargo test --workspace --test operator >out/operator.log 2>&1 & operator=$$!; \
 	cargo test --workspace -- --skip alone:: || outcome=$$?; \
 	wait $$operator && tail -3 out/operator.log || { outcome=$$?; cat out/operator.log; }; exit $$outcome
 	cargo test --workspace --test it -- --test-threads=1 alone::

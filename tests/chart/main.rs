@@ -1,4 +1,4 @@
-//! The Helm chart: linted, rendered through kubeconform, taken by a real API server, with the rights the code names.
+//! The Helm charts: linted, rendered through kubeconform, taken by a real API server; Presale's with the rights the code names.
 #![expect(clippy::expect_used, reason = "the makers of test data are not test functions")]
 
 mod manifests;
@@ -17,9 +17,11 @@ const EVERYTHING: &str = "tests/chart/everything.yaml";
 const ONE_NAMESPACE: &str = "tests/chart/one-namespace.yaml";
 
 #[test]
-fn lints_without_a_warning() -> anyhow::Result<()> {
-    let said = helm(&["lint", "--strict", &chart()])?;
-    assert!(said.contains("0 chart(s) failed") && !said.contains("[WARNING]"), "{said}");
+fn both_charts_are_linted_without_a_warning() -> anyhow::Result<()> {
+    for chart in [chart(), shop::chart()] {
+        let said = helm(&["lint", "--strict", &chart])?;
+        assert!(said.contains("0 chart(s) failed") && !said.contains("[WARNING]"), "{said}");
+    }
     Ok(())
 }
 

@@ -40,14 +40,7 @@ pub(super) async fn etcd(folder: &Path, ports: &Ports) -> Result<Process, KitErr
         format!("--initial-cluster=test={peer}"),
     ];
     let health = format!("{client}/health");
-    let mut process = Process::start(&Launch {
-        name: "etcd",
-        program: &assets::tool("etcd")?,
-        args,
-        folder,
-        user: None,
-        env: Vec::new(),
-    })?;
+    let mut process = start("etcd", args, folder)?;
     let http = ready::http_client()?;
     ready::wait_for(&mut process, LIMIT, async || ready::answers(&http, &health).await).await?;
     Ok(process)
@@ -76,15 +69,7 @@ pub(super) async fn apiserver(folder: &Path, ports: &Ports, options: &ApiServerO
         format!("--audit-log-path={}", file("audit.log")),
     ];
     args.extend(options.apiserver_args.iter().cloned());
-    let program = assets::tool("kube-apiserver")?;
-    let mut process = Process::start(&Launch {
-        name: "kube-apiserver",
-        program: &program,
-        args,
-        folder,
-        user: None,
-        env: Vec::new(),
-    })?;
+    let mut process = start("kube-apiserver", args, folder)?;
     let readyz = format!("https://127.0.0.1:{}/readyz", ports.apiserver);
     let http = https_client(folder)?;
     ready::wait_for(&mut process, LIMIT, async || ready::answers(&http, &readyz).await).await?;
@@ -107,19 +92,16 @@ pub(super) async fn controllers(folder: &Path, ports: &Ports, options: &ApiServe
         "--kube-api-qps=200".to_owned(),
         "--kube-api-burst=400".to_owned(),
     ];
-    let program = assets::tool("kube-controller-manager")?;
-    let mut process = Process::start(&Launch {
-        name: "kube-controller-manager",
-        program: &program,
-        args,
-        folder,
-        user: None,
-        env: Vec::new(),
-    })?;
+    let mut process = start("kube-controller-manager", args, folder)?;
     let healthz = format!("https://127.0.0.1:{}/healthz", ports.controllers);
     let http = unverified_client()?;
     ready::wait_for(&mut process, LIMIT, async || ready::answers(&http, &healthz).await).await?;
     Ok(process)
+}
+
+/// Starts the control-plane tool of that name.
+fn start(name: &str, args: Vec<String>, folder: &Path) -> Result<Process, KitError> {
+    Process::start(&Launch { name, program: &assets::tool(name)?, args, folder, user: None, env: Vec::new() })
 }
 
 /// The ground's audit policy serves here, too.
