@@ -8,3 +8,9 @@ referees: ## Forecasts of StatsForecast and Prophet on the recordings in TRACES=
 	@tests/referees/environment.sh
 	@$${PRESALE_REFEREES:-$$HOME/.cache/presale/referees}/bin/python tests/referees/run.py --traces $(TRACES) --out $(REFEREES_OUT) \
 	  --only "$(ONLY)" --limit $(LIMIT) $(if $(TIMEOUT),--timeout $(TIMEOUT))
+
+.PHONY: bench-referees
+bench-referees: referees ## Score Presale beside them at the same origins on the recordings in TRACES=DIR (ONLY=prefix,prefix LIMIT=n)
+	cargo build --release -p presale
+	@$${PRESALE_REFEREES:-$$HOME/.cache/presale/referees}/bin/python tests/referees/score.py --traces $(TRACES) --out $(REFEREES_OUT) \
+	  --presale "$${CARGO_TARGET_DIR:-target}/release/presale" --only "$(ONLY)" --limit $(LIMIT)

@@ -6,12 +6,12 @@ use presale_models::{Level, QuantileForecast};
 use crate::facts::{Facts, replicas};
 
 /// Share of all requests that may be expected lost, per accepted risk.
-const LOST: f64 = 0.2;
+const LOST: f64 = 0.1;
 /// Share of the accepted risk that is left while a promotion runs.
 const DEAR: f64 = 0.2;
 
 /// Fewest replicas for the maximum load over [now + L, now + L + hold), at the accepted risk r = 1 − level: the quantile at
-/// the level, or fewer where r/5 of the requests at most is expected to be lost. From the moment on at which a promotion's
+/// the level, or fewer where r/10 of the requests at most is expected to be lost. From the moment on at which a promotion's
 /// replicas are ordered until its end it is the quantile at 1 − r/5, since its minutes are the dear ones; and until its start
 /// the most that will be asked for up to there, so that all of it stands ready before. `None` outside of the forecast's rows
 /// or where the capacity is unknown.

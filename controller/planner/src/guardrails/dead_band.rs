@@ -12,7 +12,7 @@ use crate::{
 const UP: f64 = 0.03;
 /// Replicas go only where this share more of the load, now and foreseen, would do without them too: what the load's noise
 /// asks back at once is a pod start for nothing.
-const DOWN: f64 = 0.08;
+const DOWN: f64 = 0.06;
 
 /// Leaves the count at `current` where the change is smaller than the band; reaching the lower bound is always worth it.
 pub(crate) fn apply(course: &mut Course, facts: &Facts<'_>, floors: &Floors) {
