@@ -255,7 +255,7 @@ mod tests {
         for (link, port) in links().into_iter().zip(9_000..) {
             wiring.detours.insert(link, ([127, 0, 0, 2], port).into());
         }
-        let database = |name| wiring.store(name, "postgres", "postgres://a:b@127.0.0.1:5432/a");
+        let database = |name: &str| wiring.store(name, "postgres", "postgres://a:b@127.0.0.1:5432/a");
         let told = |name: &str| -> String {
             let told = wiring.told(name).into_iter().map(|(_, value)| value);
             told.chain([database(name)]).collect::<Vec<_>>().join(" ")

@@ -26,7 +26,10 @@ impl Summary {
 
     /// Every promise that was not kept.
     pub(crate) fn broken(&self) -> Vec<String> {
-        self.ended_early.iter().chain(self.rounds.iter().flat_map(|round| &round.broken)).cloned().collect()
+        let nothing = (!self.rounds.is_empty() && self.rounds.iter().all(|round| round.verdict.orders.accepted == 0))
+            .then(|| "no order was accepted: nothing is proved".to_owned());
+        let broken = self.ended_early.iter().chain(self.rounds.iter().flat_map(|round| &round.broken));
+        broken.cloned().chain(nothing).collect()
     }
 
     pub(crate) fn table(&self) -> String {
