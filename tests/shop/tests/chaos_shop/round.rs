@@ -23,7 +23,7 @@ use crate::stage::{Stage, Struck};
 use crate::strike;
 
 /// Visitors per second on an ordinary day; a sale brings ten times as many.
-const RATE: f64 = 0.4;
+const RATE: f64 = 1.0;
 /// Customers with accounts.
 const CUSTOMERS: u32 = 30;
 /// Longest wait for orders, and then for everything else, to come to rest once nothing goes wrong any more.
