@@ -223,7 +223,7 @@ fn the_same_seed_brings_the_same_faults_and_an_hour_every_kind_of_them() {
     let strikes = hour(7);
     assert_eq!(strikes, hour(7));
     assert_ne!(strikes, hour(8));
-    assert!(strikes.iter().all(|strike| strike.at + strike.lasts <= Duration::from_secs(300)));
+    assert!(strikes.iter().all(|strike| strike.at + strike.lasts <= Duration::from_mins(5)));
     let kinds: std::collections::BTreeSet<&str> = strikes.iter().map(|strike| strike.fault.kind()).collect();
     assert_eq!(kinds.len(), 10, "{kinds:?}");
     for name in NAMES.into_iter().chain(["psp-sim", "postgres", "nats"]) {

@@ -45,7 +45,7 @@ async fn no_promise_is_broken_whatever_is_killed_frozen_slow_cut_or_misbehaves()
     let mut summary = Summary::new(seed, seconds);
     for number in 0..rounds {
         let plan = round::Plan { number, seed, seconds: seconds / rounds };
-        let played = plan.play(&mut shop, &say).await.with_context(|| format!("CHAOS_SEED={seed}"));
+        let played = Box::pin(plan.play(&mut shop, &say)).await.with_context(|| format!("CHAOS_SEED={seed}"));
         match played {
             Ok(round) => {
                 say(format!("round {} of {rounds}: {}", number + 1, round.line()));
