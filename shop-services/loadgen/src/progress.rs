@@ -1,4 +1,4 @@
-//! The run as a person watches it: one line per second on a terminal, one per ten seconds in a log.
+//! The run as a person watches it: one line per second on a terminal, one per ten seconds or so in a log.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Stderr, Write};
@@ -12,8 +12,8 @@ use crate::target::Target;
 pub enum Progress {
     /// Rewrite one line, every second.
     Terminal(Stderr),
-    /// Add a line, every ten seconds.
-    Log(Stderr),
+    /// Add a line, every so many seconds.
+    Log(Stderr, u64),
     /// Show nothing.
     Silent,
 }
@@ -25,7 +25,7 @@ impl Progress {
         match (quiet, stderr.is_terminal()) {
             (true, _) => Self::Silent,
             (false, true) => Self::Terminal(stderr),
-            (false, false) => Self::Log(stderr),
+            (false, false) => Self::Log(stderr, 10),
         }
     }
 
@@ -41,10 +41,10 @@ impl Progress {
                 let _ = write!(stderr, "\r\x1b[K{}", line());
                 let _ = stderr.flush();
             }
-            Self::Log(stderr) if elapsed.as_secs().is_multiple_of(10) => {
+            Self::Log(stderr, every) if elapsed.as_secs().is_multiple_of(*every) => {
                 let _ = writeln!(stderr, "{}", line());
             }
-            Self::Log(_) | Self::Silent => {}
+            Self::Log(..) | Self::Silent => {}
         }
     }
 }

@@ -1,31 +1,53 @@
 //! The provider's books: one outcome per merchant's key, whatever is asked how often.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use shop_contracts::psp::{OperationKind, PspOutcome, PspRequest};
+
+use crate::journal::Journal;
 
 /// Everything that was ever asked, by the merchant's key.
 #[derive(Debug, Default)]
 pub struct Book {
     outcomes: HashMap<String, (PspRequest, PspOutcome)>,
+    journal: Option<Journal>,
 }
 
-/// The key was used for another operation.
+/// Why nothing was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mismatch;
+pub enum NotDone {
+    /// The key was used for another operation.
+    Mismatch,
+    /// It could not be written down.
+    Unwritten,
+}
 
 impl Book {
+    /// The books that are kept in this file, which is made where there is none.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or written, or holds something else.
+    pub fn kept_in(file: &Path) -> std::io::Result<Self> {
+        let (journal, written) = Journal::open(file)?;
+        let outcomes = written.into_iter().map(|(request, outcome)| (outcome.key.clone(), (request, outcome)));
+        Ok(Self { outcomes: outcomes.collect(), journal: Some(journal) })
+    }
+
     /// Does what is asked, once; `decline` declines what was not done before.
     ///
     /// # Errors
-    /// Where the key was used for another operation.
-    pub fn execute(&mut self, request: &PspRequest, decline: bool) -> Result<PspOutcome, Mismatch> {
+    /// Where the key was used for another operation, or what is done cannot be written down.
+    pub fn execute(&mut self, request: &PspRequest, decline: bool) -> Result<PspOutcome, NotDone> {
         if let Some((before, outcome)) = self.outcomes.get(&request.key) {
-            return if before == request { Ok(outcome.clone()) } else { Err(Mismatch) };
+            return if before == request { Ok(outcome.clone()) } else { Err(NotDone::Mismatch) };
         }
         let reason = if decline { Some("do_not_honor".to_owned()) } else { self.objection(request) };
         let PspRequest { key, kind, amount, .. } = request.clone();
         let outcome = PspOutcome { key: key.clone(), kind, amount, succeeded: reason.is_none(), reason };
+        if let Some(journal) = &mut self.journal {
+            journal.write(request, &outcome).map_err(|_| NotDone::Unwritten)?;
+        }
         self.outcomes.insert(key, (request.clone(), outcome.clone()));
         Ok(outcome)
     }
@@ -112,11 +134,30 @@ mod tests {
         let authorize = request("a", OperationKind::Authorize, 100);
         let first = book.execute(&authorize, false).unwrap();
         assert_eq!(book.execute(&authorize, true), Ok(first), "an outcome does not change");
-        assert_eq!(book.execute(&request("a", OperationKind::Authorize, 101), false), Err(Mismatch));
+        assert_eq!(book.execute(&request("a", OperationKind::Authorize, 101), false), Err(NotDone::Mismatch));
         for _ in 0..3 {
             assert_eq!(reason(&mut book, &request("c", OperationKind::Capture, 100)), None);
         }
         assert_eq!((book.count(OperationKind::Capture), book.balance()), (1, 100));
+    }
+
+    #[test]
+    fn books_in_a_file_outlive_whoever_keeps_them_and_a_line_cut_short_is_no_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("books.jsonl");
+        let (authorize, capture) =
+            (request("a", OperationKind::Authorize, 100), request("c", OperationKind::Capture, 100));
+        let first = Book::kept_in(&file).unwrap().execute(&authorize, false).unwrap();
+        let whole = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{whole}{}", &whole[..20])).unwrap();
+        let mut book = Book::kept_in(&file).unwrap();
+        assert_eq!(book.execute(&authorize, true), Ok(first));
+        assert_eq!(reason(&mut book, &capture), None);
+        let book = Book::kept_in(&file).unwrap();
+        assert_eq!((book.count(OperationKind::Authorize), book.count(OperationKind::Capture)), (1, 1));
+        assert_eq!(book.balance(), 100);
+        std::fs::write(&file, "no operation\n").unwrap();
+        assert!(Book::kept_in(&file).is_err());
     }
 
     #[test]

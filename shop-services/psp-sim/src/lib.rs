@@ -1,9 +1,10 @@
 //! A payment provider to develop against: keeps its word by the merchant's keys, and misbehaves as it is told.
 //!
 //! It stands outside of the shop's trust: nothing in the shop depends on this crate but the one binary. Its books live
-//! in memory, for as long as the process does.
+//! as long as the process does, or in a file for longer.
 
 pub mod book;
+mod journal;
 pub mod notice;
 pub mod program;
 pub mod serve;

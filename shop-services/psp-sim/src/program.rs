@@ -1,6 +1,7 @@
 //! How the provider shall misbehave: what tests and chaos runs set, and what is left of it.
 
 use serde::{Deserialize, Serialize};
+use shop_contracts::psp::OperationKind;
 
 /// A program; every count is used up by the operations that it spoils.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +11,8 @@ pub struct Program {
     pub latency_ms: u64,
     /// Operations that are declined.
     pub decline: u32,
+    /// Authorizations and captures that are declined; what gives money back is not.
+    pub decline_payments: u32,
     /// Operations that are done, but whose answer is cut off.
     pub lose_answers: u32,
     /// Operations that are done, but answered with an amount of one minor unit more.
@@ -38,9 +41,10 @@ pub enum Spoiled {
 }
 
 impl Program {
-    /// Whether the next operation is declined.
-    pub fn declines(&mut self) -> bool {
-        use_up(&mut self.decline)
+    /// Whether the next operation, which is of this kind, is declined.
+    pub fn declines(&mut self, kind: OperationKind) -> bool {
+        let pays = matches!(kind, OperationKind::Authorize | OperationKind::Capture);
+        use_up(&mut self.decline) || (pays && use_up(&mut self.decline_payments))
     }
 
     /// How the next answer is spoiled, if it is.

@@ -1,6 +1,7 @@
 //! The provider's API: operations by key, and the program of its misbehaviour.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::book::Book;
+use crate::book::{Book, NotDone};
 use crate::notice::Notifier;
 use crate::program::{Program, Spoiled};
 
@@ -35,15 +36,32 @@ pub struct Config {
     /// Secret that signs notices.
     #[arg(long, env = "PSP_NOTICE_SECRET", hide_env_values = true)]
     pub notice_secret: String,
+    /// File of its books, so that they outlive the process; without it they do not.
+    #[arg(long, env = "PSP_BOOKS", value_name = "FILE")]
+    pub books: Option<PathBuf>,
 }
 
 /// The provider cannot serve.
 #[derive(Debug, Error)]
-#[error("the provider cannot listen on {address}: is the port free and the address of this host?")]
-pub struct PspError {
-    address: SocketAddr,
-    #[source]
-    source: std::io::Error,
+pub enum PspError {
+    /// Its address is taken or not its own.
+    #[error("the provider cannot listen on {address}: is the port free and the address of this host?")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Its books cannot be opened.
+    #[error("the provider cannot open its books {}: is it a file of its own, and may it write to it?", file.display())]
+    Books {
+        /// Which file.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -56,11 +74,15 @@ struct Provider {
 /// Serves until the stop signal.
 ///
 /// # Errors
-/// Where the address cannot be bound.
+/// Where the address cannot be bound or the books not be opened.
 pub async fn run(config: Config, clock: fn() -> Timestamp, stop: CancellationToken) -> Result<(), PspError> {
-    let Config { listen, notice_url, notice_secret } = config;
+    let Config { listen, notice_url, notice_secret, books: file } = config;
+    let book = file.map_or_else(
+        || Ok(Book::default()),
+        |file| Book::kept_in(&file).map_err(|source| PspError::Books { file, source }),
+    )?;
     let provider = Provider {
-        book: Arc::default(),
+        book: Arc::new(Mutex::new(book)),
         program: Arc::default(),
         notifier: Notifier::new(notice_url, &notice_secret, clock),
     };
@@ -70,7 +92,7 @@ pub async fn run(config: Config, clock: fn() -> Timestamp, stop: CancellationTok
         .route("/sim/program", put(set_program))
         .route("/sim/books", get(books))
         .with_state(provider);
-    let failed = |source| PspError { address: listen, source };
+    let failed = |source| PspError::Listen { address: listen, source };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await.map_err(failed)
 }
@@ -78,12 +100,16 @@ pub async fn run(config: Config, clock: fn() -> Timestamp, stop: CancellationTok
 async fn execute(State(provider): State<Provider>, Json(request): Json<PspRequest>) -> Response {
     let (program, declines, spoiled) = {
         let mut program = lock(&provider.program);
-        let declines = program.declines();
+        let declines = program.declines(request.kind);
         (program.clone(), declines, program.spoils())
     };
     let executed = lock(&provider.book).execute(&request, declines);
-    let Ok(outcome) = executed else {
-        return (StatusCode::CONFLICT, "the key was used for another operation").into_response();
+    let outcome = match executed {
+        Ok(outcome) => outcome,
+        Err(NotDone::Mismatch) => {
+            return (StatusCode::CONFLICT, "the key was used for another operation").into_response();
+        }
+        Err(NotDone::Unwritten) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     };
     notify(&provider, &program, &outcome).await;
     sleep(Duration::from_millis(program.latency_ms)).await;

@@ -14,6 +14,8 @@ use crate::{KitError, assets, port, ready, scratch};
 const LIMIT: Duration = Duration::from_mins(1);
 /// Longest that an ending server is waited for.
 const STOPS: Duration = Duration::from_secs(10);
+/// Starts after a kill.
+const STARTS: u32 = 8;
 /// Who comes in how: the superuser from this machine, everybody else with a password.
 const ACCESS: &str = "\
 local all postgres trust
@@ -126,14 +128,17 @@ impl Postgres {
     pub async fn revive(&self) -> Result<(), KitError> {
         let mut process = self.process.lock().await;
         process.kill()?;
-        *process = match serve(self.port, &self.folder, server_user()?).await {
-            Err(KitError::Ended { .. }) => {
+        for _ in 1..STARTS {
+            match serve(self.port, &self.folder, server_user()?).await {
                 // Sessions of the killed server hold its shared memory until they notice: once more, a little later.
-                tokio::time::sleep(Duration::from_secs(2)).await;
-                serve(self.port, &self.folder, server_user()?).await?
+                Err(KitError::Ended { .. }) => tokio::time::sleep(Duration::from_secs(1)).await,
+                outcome => {
+                    *process = outcome?;
+                    return Ok(());
+                }
             }
-            outcome => outcome?,
-        };
+        }
+        *process = serve(self.port, &self.folder, server_user()?).await?;
         Ok(())
     }
 }

@@ -12,4 +12,4 @@ mod wiring;
 pub use open::{Options, Say, Shop};
 pub use service::{Launch, Service};
 pub use tour::tour;
-pub use wiring::{NAMES, Secrets, Wiring};
+pub use wiring::{Link, NAMES, Secrets, Wiring, links};

@@ -12,13 +12,13 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use futures::future::{join_all, try_join_all};
 use serde::Serialize;
-use test_kit::{Nats, Postgres, free_address, scratch_folder};
+use test_kit::{ChaosProxy, Nats, Postgres, free_address, scratch_folder};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::goods;
 use crate::service::{Launch, Service};
-use crate::wiring::{NAMES, Secrets, Wiring};
+use crate::wiring::{Link, NAMES, Secrets, Wiring, authority, links};
 
 /// Says what is done, as it is done.
 pub type Say<'a> = &'a (dyn Fn(String) + Sync);
@@ -41,6 +41,8 @@ pub struct Options {
     pub secrets: Secrets,
     /// Flags of services, by name, that count before the shop's own.
     pub flags: BTreeMap<&'static str, Vec<String>>,
+    /// Whether a proxy stands in every link, which can spoil what passes.
+    pub proxied: bool,
 }
 
 /// A shop that is open; without [`close`](Self::close) it is killed when dropped.
@@ -56,6 +58,8 @@ pub struct Shop {
     pub places: PathBuf,
     /// What everybody is told.
     pub wiring: Wiring,
+    /// The proxy in each link; none where they are not wanted.
+    pub links: BTreeMap<Link, ChaosProxy>,
     /// The broker.
     pub nats: Nats,
     /// The database server.
@@ -80,7 +84,7 @@ impl Shop {
     pub async fn open(options: Options, say: Say<'_>) -> anyhow::Result<Self> {
         let since = Instant::now();
         let step = |what: String| say(format!("{:>5.1} s  {what}", since.elapsed().as_secs_f64()));
-        let Options { program, listen, products, secrets, mut flags } = options;
+        let Options { program, listen, products, secrets, mut flags, proxied } = options;
         let gateway = vacant(listen).await?;
         let (postgres, nats) = tokio::try_join!(Postgres::start(), Nats::start())?;
         step("PostgreSQL and NATS answer".to_owned());
@@ -92,6 +96,10 @@ impl Shop {
             wiring.places.insert((*name).to_owned(), free_address()?);
         }
         wiring.places.insert("gateway".to_owned(), gateway);
+        let proxies = if proxied { proxies(&wiring, &postgres.url()).await? } else { BTreeMap::new() };
+        for (link, proxy) in &proxies {
+            wiring.detours.insert(*link, proxy.address().parse().context("the address of a proxy")?);
+        }
         let folder = scratch_folder("gateway-tables")?;
         let endpoints = folder.join("endpoints.toml");
         std::fs::write(&endpoints, wiring.endpoints()).context("write the gateway's endpoints")?;
@@ -101,7 +109,7 @@ impl Shop {
                 program: &program,
                 name,
                 address: wiring.places[*name],
-                database: databases.get(name).cloned(),
+                database: databases.get(name).map(|url| wiring.store(name, "postgres", url)),
                 flags: own_flags(name),
             };
             let more = flags.remove(name).unwrap_or_default();
@@ -120,7 +128,7 @@ impl Shop {
         step(format!("{products} products, {} prices, {} units of each on the shelf", skus.len(), goods::STOCK));
         let places = scratch_folder("places")?.join("shop.toml");
         write_places(&places, &wiring, &databases)?;
-        Ok(Self { services, gateway, skus, places, wiring, nats, postgres })
+        Ok(Self { services, gateway, skus, places, wiring, links: proxies, nats, postgres })
     }
 
     /// Closes it: whoever is being served is served to the end, then no process is left. Its folders go with this one.
@@ -150,6 +158,20 @@ async fn vacant(listen: SocketAddr) -> anyhow::Result<SocketAddr> {
     Ok(listen)
 }
 
+/// A proxy for each link.
+async fn proxies(wiring: &Wiring, postgres: &str) -> anyhow::Result<BTreeMap<Link, ChaosProxy>> {
+    let mut proxies = BTreeMap::new();
+    for (from, to) in links() {
+        let server = match to {
+            "postgres" => authority(postgres).to_owned(),
+            "nats" => authority(&wiring.nats).to_owned(),
+            service => wiring.places[service].to_string(),
+        };
+        proxies.insert((from, to), ChaosProxy::before(&server).await?);
+    }
+    Ok(proxies)
+}
+
 /// A database for each service that has one, and its URL with the credential of its owner.
 async fn databases(postgres: &Postgres, secrets: &Secrets) -> anyhow::Result<BTreeMap<&'static str, String>> {
     let mut databases = BTreeMap::new();
@@ -162,7 +184,7 @@ async fn databases(postgres: &Postgres, secrets: &Secrets) -> anyhow::Result<BTr
 /// What each service does otherwise than in a cluster: nobody balances in front, and a developer does not wait.
 fn own_flags(name: &str) -> Vec<String> {
     let flags: &[&str] = match name {
-        "psp-sim" => &[],
+        "psp-sim" => &["--books=books.jsonl"],
         "accounts" => &["--drain-delay=0s", "--trusted-hops=1"],
         "gateway" => &["--drain-delay=0s", "--watch-period=200ms"],
         "recommendations" => &["--drain-delay=0s", "--train-period=20s", "--train-check-period=1s"],

@@ -142,6 +142,14 @@ impl Service {
         self.process.kill()
     }
 
+    /// How it ended; `None` while it runs.
+    ///
+    /// # Errors
+    /// [`KitError::Io`] if the system does not say.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>, KitError> {
+        self.process.ended()
+    }
+
     /// Waits until it ended by itself.
     ///
     /// # Errors
@@ -174,6 +182,14 @@ impl Service {
     /// As [`start`](Self::start).
     pub async fn revive_without(&mut self, flag: &str) -> Result<(), KitError> {
         self.words.retain(|word| !word.starts_with(flag));
+        self.revive().await
+    }
+
+    /// Starts it again as it was, and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn revive(&mut self) -> Result<(), KitError> {
         self.process = spawn(&self.program, &self.folder, &self.name, &self.words, &self.told)?;
         self.becomes_ready().await
     }

@@ -24,8 +24,40 @@ pub const NAMES: [&str; 10] = [
 ];
 /// Services that ask others on their own behalf.
 const CALLERS: [&str; 2] = ["orders", "cart"];
+/// Who is told of whom; all services but the gateway are told of the database server and the broker, too.
+const CALLS: [(&str, &[&str]); 6] = [
+    (
+        "gateway",
+        &[
+            "accounts",
+            "catalog",
+            "pricing",
+            "inventory",
+            "cart",
+            "orders",
+            "payments",
+            "recommendations",
+            "notifications",
+        ],
+    ),
+    ("orders", &["accounts", "pricing", "inventory", "payments"]),
+    ("cart", &["accounts", "pricing"]),
+    ("recommendations", &["accounts"]),
+    ("payments", &["psp-sim"]),
+    ("psp-sim", &["payments"]),
+];
 /// Where nobody is.
 const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// Who reaches whom: two services, or a service and `postgres` or `nats`.
+pub type Link = (&'static str, &'static str);
+
+/// Every link of the shop, customers' to the gateway left aside.
+pub fn links() -> Vec<Link> {
+    let calls = CALLS.iter().flat_map(|(from, to)| to.iter().map(|to| (*from, *to)));
+    let stores = NAMES[1..].iter().flat_map(|from| ["postgres", "nats"].map(|to| (*from, to)));
+    calls.chain(stores).collect()
+}
 
 /// What must not be known outside of the shop.
 #[derive(Debug, Clone)]
@@ -93,6 +125,8 @@ pub struct Wiring {
     pub nats: String,
     /// Where the services are, as far as it is known, and the payment provider, as `psp-sim`.
     pub places: BTreeMap<String, SocketAddr>,
+    /// Where those are told that others are who do not reach them directly.
+    pub detours: BTreeMap<Link, SocketAddr>,
     /// Who publishes the keys that check customers' tokens, where that is not accounts.
     pub issuer: Option<SocketAddr>,
     /// The gateway's table of routes, and its file of endpoints.
@@ -104,7 +138,7 @@ pub struct Wiring {
 impl Wiring {
     /// Nobody is anywhere yet.
     pub fn new(nats: String, secrets: Secrets) -> Self {
-        Self { nats, places: BTreeMap::new(), issuer: None, tables: None, secrets }
+        Self { nats, places: BTreeMap::new(), detours: BTreeMap::new(), issuer: None, tables: None, secrets }
     }
 
     /// URL of a service; nobody answers there where its place is not known.
@@ -112,11 +146,25 @@ impl Wiring {
         self.places.get(name).map_or_else(|| NOWHERE.to_owned(), |address| format!("http://{address}"))
     }
 
+    /// URL of the service `to` as `from` is told it.
+    fn told_of(&self, from: &str, to: &str) -> String {
+        self.detour(from, to).map_or_else(|| self.url(to), |address| format!("http://{address}"))
+    }
+
+    fn detour(&self, from: &str, to: &str) -> Option<SocketAddr> {
+        self.detours.iter().find(|((one, other), _)| (*one, *other) == (from, to)).map(|(_, address)| *address)
+    }
+
+    /// URL of a database or of the broker, which is `to`, as `from` is told it.
+    pub fn store(&self, from: &str, to: &str, url: &str) -> String {
+        self.detour(from, to).map_or_else(|| url.to_owned(), |by| url.replacen(authority(url), &by.to_string(), 1))
+    }
+
     /// The environment of the service `name`, but for its own addresses and its database.
     pub fn told(&self, name: &str) -> Vec<(String, String)> {
         let Secrets { admin, callers: _, master, quote, notice, passwords: _ } = &self.secrets;
-        let keys = self.issuer.map_or_else(|| self.url("accounts"), |issuer| format!("http://{issuer}"));
-        let mut told = vec![("SHOP_NATS_URL", self.nats.clone())];
+        let keys = self.issuer.map_or_else(|| self.told_of(name, "accounts"), |issuer| format!("http://{issuer}"));
+        let mut told = vec![("SHOP_NATS_URL", self.store(name, "nats", &self.nats))];
         let admin = ("SHOP_ADMIN_TOKEN", admin.clone());
         let callers = ("SHOP_SERVICE_TOKENS", self.secrets.believed());
         let keys = ("SHOP_TOKEN_KEYS_URL", keys);
@@ -127,7 +175,7 @@ impl Wiring {
             "inventory" => told.extend([admin, callers]),
             "payments" => told.extend([
                 callers,
-                ("SHOP_PSP_URL", self.url("psp-sim")),
+                ("SHOP_PSP_URL", self.told_of(name, "psp-sim")),
                 ("SHOP_PSP_NOTICE_SECRET", notice.clone()),
             ]),
             "orders" => {
@@ -137,12 +185,12 @@ impl Wiring {
                     ("SHOP_INVENTORY_URL", "SHOP_INVENTORY_TOKEN", "inventory"),
                     ("SHOP_PAYMENTS_URL", "SHOP_PAYMENTS_TOKEN", "payments"),
                 ] {
-                    told.extend([(url, self.url(callee)), (token, self.secrets.of("orders"))]);
+                    told.extend([(url, self.told_of(name, callee)), (token, self.secrets.of("orders"))]);
                 }
             }
             "cart" => {
                 let token = self.secrets.of("cart");
-                told.extend([keys, ("SHOP_PRICING_URL", self.url("pricing")), ("SHOP_PRICING_TOKEN", token)]);
+                told.extend([keys, ("SHOP_PRICING_URL", self.told_of(name, "pricing")), ("SHOP_PRICING_TOKEN", token)]);
             }
             "recommendations" => told.push(keys),
             "gateway" => {
@@ -153,7 +201,7 @@ impl Wiring {
                 }
             }
             "psp-sim" => {
-                let url = format!("{}/v1/webhooks/psp", self.url("payments"));
+                let url = format!("{}/v1/webhooks/psp", self.told_of(name, "payments"));
                 told.extend([("PSP_NOTICE_SECRET", notice.clone()), ("PSP_NOTICE_URL", url)]);
             }
             _ => {}
@@ -164,9 +212,18 @@ impl Wiring {
     /// The gateway's file of endpoints: one place of each service.
     pub fn endpoints(&self) -> String {
         let behind = self.places.iter().filter(|(name, _)| NAMES[1..].contains(&name.as_str()));
-        let lines: Vec<String> = behind.map(|(name, address)| format!("{name} = [\"{address}\"]\n")).collect();
+        let reached = |name: &str, address: &SocketAddr| self.detour("gateway", name).unwrap_or(*address);
+        let lines: Vec<String> =
+            behind.map(|(name, address)| format!("{name} = [\"{}\"]\n", reached(name, address))).collect();
         lines.concat()
     }
+}
+
+/// HOST:PORT of a URL.
+pub(crate) fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split('/').next().unwrap_or(rest);
+    host.rsplit_once('@').map_or(host, |(_, host)| host)
 }
 
 #[cfg(test)]
@@ -188,5 +245,31 @@ mod tests {
         let token = of(&orders, "SHOP_PRICING_TOKEN").unwrap();
         assert!(believed.contains(&format!("orders={token}")), "{believed}");
         assert_eq!(wiring.endpoints(), "pricing = [\"127.0.0.1:8081\"]\n");
+    }
+    #[test]
+    fn every_link_can_be_led_past_another_address_and_there_is_no_other() {
+        let mut wiring = Wiring::new("nats://127.0.0.1:4222".into(), Secrets::known());
+        for (name, port) in NAMES.into_iter().chain(["psp-sim"]).zip(8_000..) {
+            wiring.places.insert(name.to_owned(), ([127, 0, 0, 1], port).into());
+        }
+        for (link, port) in links().into_iter().zip(9_000..) {
+            wiring.detours.insert(link, ([127, 0, 0, 2], port).into());
+        }
+        let database = |name: &str| wiring.store(name, "postgres", "postgres://a:b@127.0.0.1:5432/a");
+        let told = |name: &str| -> String {
+            let told = wiring.told(name).into_iter().map(|(_, value)| value);
+            told.chain([database(name)]).collect::<Vec<_>>().join(" ")
+        };
+        for name in NAMES.into_iter().chain(["psp-sim"]) {
+            let words = if name == "gateway" { wiring.endpoints() + &told(name) } else { told(name) };
+            for (_, address) in wiring.detours.iter().filter(|((from, _), _)| *from == name) {
+                assert!(words.contains(&address.to_string()), "{name} is not told of {address}: {words}");
+            }
+            let direct = words.matches("127.0.0.1:").count();
+            // Gateway and provider have neither database nor broker.
+            let stores = if matches!(name, "gateway" | "psp-sim") { 2 } else { 0 };
+            assert_eq!(direct, stores, "{name}: {words}");
+        }
+        assert_eq!(database("cart"), format!("postgres://a:b@{}/a", wiring.detours[&("cart", "postgres")]));
     }
 }

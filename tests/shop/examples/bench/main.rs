@@ -58,6 +58,7 @@ async fn main() -> anyhow::Result<()> {
             products: 200,
             secrets: Secrets::drawn(&mut ChaCha8Rng::from_os_rng()),
             flags: BTreeMap::new(),
+            proxied: false,
         };
         let mut shop = Shop::open(options, &|line| say(&line)).await?;
         if wanted("memory") {

@@ -39,7 +39,7 @@ async fn a_flash_sale_through_crashes_loses_no_order_and_the_books_agree() -> an
         sleep(Duration::from_millis(1_800)).await;
         let service = shop.services.get_mut(name).unwrap();
         service.kill()?;
-        service.revive_without("--no-such-flag").await?;
+        service.revive().await?;
     }
     let verdict = sale.await??;
     assert!(verdict.visits > 50 && verdict.classes["browse"].ok > 0, "{}", verdict.table());

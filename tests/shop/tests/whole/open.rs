@@ -25,7 +25,8 @@ pub(crate) async fn open(flags: &[(&'static str, &str)]) -> anyhow::Result<Shop>
         more.entry(service).or_default().push((*flag).to_owned());
     }
     let (program, listen, secrets) = (program(), ([127, 0, 0, 1], 0).into(), Secrets::known());
-    Shop::open(Options { program, listen, products: PRODUCTS, secrets, flags: more }, &|_| {}).await
+    let options = Options { program, listen, products: PRODUCTS, secrets, flags: more, proxied: false };
+    Shop::open(options, &|_| {}).await
 }
 
 /// Audits it, and waits so long for it to come to rest.
