@@ -25,8 +25,10 @@ const PRODUCTS: u32 = 20;
 /// Longest round, seconds: after each the shop comes to rest and is audited.
 const ROUND: u64 = 300;
 /// Time runs faster here than in a shop: outages last seconds instead of minutes, so pauses between attempts do, too,
-/// and an order that was given to a person is looked at again soon.
-const FLAGS: [(&str, &str); 4] = [
+/// and an order that was given to a person is looked at again soon. Those who try stolen passwords try them on few
+/// accounts: were each closed after ten, as it would be, its customer could not be asked what became of an order.
+const FLAGS: [(&str, &str); 5] = [
+    ("accounts", "--attempts-per-account=100000"),
     ("orders", "--saga-retry-delay=200ms"),
     ("orders", "--saga-review-period=5s"),
     ("payments", "--psp-retry-delay=200ms"),
