@@ -12,29 +12,29 @@ mod load;
 mod panels;
 #[path = "presale_on_pods/promotion.rs"]
 mod promotion;
+#[path = "release.rs"]
+mod release;
 #[path = "presale_on_pods/rights.rs"]
 mod rights;
 #[path = "presale_on_pods/sick.rs"]
 mod sick;
 #[path = "presale_on_pods/stage.rs"]
 mod stage;
+#[path = "steps.rs"]
+mod steps;
 #[path = "presale_on_pods/undisturbed.rs"]
 mod undisturbed;
 
-use std::time::Duration;
-
-use anyhow::Context;
-use tokio::time::Instant;
-
 use load::Load;
 use stage::{CALM, Stage};
+use steps::{step, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn presale_runs_real_pods() -> anyhow::Result<()> {
     let stage = step("the stage is built", Stage::build()).await?;
     let outcome = acts(&stage).await;
     if outcome.is_err() {
-        eprintln!("the operator's log:\n{}", stage.operator_log().await);
+        eprintln!("the operator's log:\n{}", release::log(&stage.node).await);
     }
     stage.clear().await?;
     outcome
@@ -61,31 +61,4 @@ async fn acts(stage: &Stage) -> anyhow::Result<()> {
     step("a metric blackout changes nothing", sick::blackout(stage)).await?;
     step("the operator's rights are those it uses", async { rights::check(stage) }).await?;
     step("uninstalling changes no replica count", installed::uninstall(stage)).await
-}
-
-/// Tells when it is done and when it fails: of two that run side by side, both.
-async fn step<T>(what: &str, check: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let begun = Instant::now();
-    let outcome = check.await.with_context(|| format!("not so: {what}"));
-    let after = begun.elapsed().as_secs_f64();
-    match &outcome {
-        Ok(_) => println!("{after:>5.0} s  {what}"),
-        Err(error) => println!("{after:>5.0} s  {error:#}"),
-    }
-    outcome
-}
-
-/// Looks until it comes true, twice a second.
-async fn until<T, F>(what: &str, patience: Duration, mut look: impl FnMut() -> F) -> anyhow::Result<T>
-where
-    F: Future<Output = anyhow::Result<Option<T>>>,
-{
-    let deadline = Instant::now() + patience;
-    loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
-        anyhow::ensure!(Instant::now() < deadline, "not within {} s: {what}", patience.as_secs());
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
 }

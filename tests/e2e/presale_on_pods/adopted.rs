@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::stage::{Stage, now, ready_since};
+use crate::release::now;
+use crate::stage::{Stage, ready_since};
 use crate::until;
 
 /// A promotion on an adopted Deployment is Ready in time and ramps back when it is cancelled; a pin on a StatefulSet

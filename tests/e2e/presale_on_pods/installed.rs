@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use kube::ResourceExt;
 
-use crate::stage::{self, CALM, CATALOG, Stage};
-use crate::until;
+use crate::stage::{CALM, CATALOG, Stage};
+use crate::{release, until};
 
 /// User of the operator's pod, by the chart.
 const USER: &str = "65532";
@@ -51,7 +51,7 @@ pub(crate) async fn uninstall(stage: &Stage) -> anyhow::Result<()> {
     let counts = ["get", "deployments,statefulsets", "-o=custom-columns=:kind,:metadata.name,:spec.replicas"];
     let before = stage.kubectl(&counts).await?;
     ensure!(before.contains("catalog") && before.contains("carts"), "{before}");
-    stage::uninstall(&stage.node).await?;
+    release::uninstall(&stage.node).await?;
     until("the operator is gone", Duration::from_secs(60), || async {
         Ok(stage.operators().await?.is_empty().then_some(()))
     })

@@ -15,7 +15,8 @@ use test_kit::Node;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::stage::{Shop, now};
+use crate::release::now;
+use crate::stage::Shop;
 
 /// Products in the shop.
 pub(crate) const PRODUCTS: u32 = 2_000;

@@ -6,7 +6,8 @@ use anyhow::{Context, ensure};
 use presale_dashboards::{queries, recordings};
 use serde_json::Value;
 
-use crate::stage::{CATALOG, Stage, root};
+use crate::release::root;
+use crate::stage::{CATALOG, Stage};
 use crate::until;
 
 /// Each returns data; so do the annotations.

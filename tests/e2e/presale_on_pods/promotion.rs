@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use crate::load::Load;
-use crate::stage::{CATALOG, Stage, now, ready_since};
+use crate::release::now;
+use crate::stage::{CATALOG, Stage, ready_since};
 use crate::until;
 
 /// Replicas that it asks for at least.

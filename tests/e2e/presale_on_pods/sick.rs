@@ -6,7 +6,8 @@ use anyhow::{Context, ensure};
 use kube::ResourceExt;
 
 use crate::load::Load;
-use crate::stage::{CATALOG, Stage, is_ready, now};
+use crate::release::now;
+use crate::stage::{CATALOG, Stage, is_ready};
 use crate::until;
 
 /// How long a pod's use of the CPU is looked at.

@@ -1,11 +1,9 @@
 //! What all checks stand on: the node, a database, a Prometheus with a past, the operator by Helm, two services under load
 //! and two workloads to adopt.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
@@ -14,14 +12,9 @@ use kube::{Api, Client};
 use loadgen::history::{self, Past};
 use presale_crds::{PromotionEvent, ShopService};
 use test_kit::{AuditEntries, Node, Postgres, Prometheus, PrometheusOptions};
-use tokio::process::Command;
 
 use crate::load::{self, PRODUCTS};
-
-/// Namespace of the operator.
-pub(crate) const OPERATOR: &str = "presale-system";
-/// The operator as the API server knows it.
-pub(crate) const ACCOUNT: &str = "system:serviceaccount:presale-system:presale";
+use crate::release::{self, ACCOUNT, OPERATOR, now, root};
 
 /// A service that Presale owns.
 pub(crate) struct Shop {
@@ -52,12 +45,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn build() -> anyhow::Result<Self> {
-        let images = [image("presale")?, image("shop")?];
-        let node = Node::up().await?;
-        for image in &images {
-            node.import(image).await?;
-        }
-        uninstall(&node).await?;
+        let node = release::node().await?;
         let began = now();
         let (namespace, client) = (node.namespace().await?, node.client().await?);
         let (postgres, prometheus) = tokio::try_join!(async { Ok(Postgres::start().await?) }, prometheus(&namespace))?;
@@ -85,7 +73,7 @@ impl Stage {
         ];
         let fill = |text: &str| words.iter().fold(text.to_owned(), |text, (word, value)| text.replace(word, value));
         self.apply(&fill(include_str!("database.yaml"))).await?;
-        install(&self.node, &format!("http://{metrics}")).await?;
+        release::install(&self.node, metrics).await?;
         self.kubectl(&["wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/seed", "--timeout=90s"]).await?;
         self.apply(&fill(include_str!("services.yaml"))).await?;
         for shop in [CATALOG, CALM] {
@@ -100,7 +88,7 @@ impl Stage {
     pub(crate) async fn clear(self) -> anyhow::Result<()> {
         let gone = ["--ignore-not-found", "--wait=true", "--timeout=90s"];
         self.node.kubectl(&[["delete", "namespace", &self.namespace].as_slice(), &gone].concat()).await?;
-        uninstall(&self.node).await
+        release::uninstall(&self.node).await
     }
 
     /// kubectl in the services' namespace.
@@ -114,11 +102,9 @@ impl Stage {
         self.kubectl(&["apply", "-f", file.path().to_str().context("a path in UTF-8")?]).await.map(drop)
     }
 
-    /// The command line that is in the image, as an administrator; nothing tells it where the operator is.
+    /// The command line, as an administrator.
     pub(crate) async fn presale(&self, args: &[&str]) -> anyhow::Result<String> {
-        let mut command = Command::new(root().join("out/images/presale/presale"));
-        command.args(args).args(["--namespace", &self.namespace]).env("KUBECONFIG", self.node.kubeconfig());
-        run(&mut command).await
+        release::presale(&self.node, &self.namespace, args).await
     }
 
     pub(crate) async fn shop(&self, name: &str) -> anyhow::Result<ShopService> {
@@ -155,12 +141,6 @@ impl Stage {
     pub(crate) fn written(&self) -> anyhow::Result<AuditEntries> {
         let began = self.began;
         Ok(self.node.audit().writes()?.by_user(ACCOUNT).except("leases").filter(|entry| entry.at >= began))
-    }
-
-    /// The end of the operator's log, for a failure to be understood.
-    pub(crate) async fn operator_log(&self) -> String {
-        let args = ["logs", "-n", OPERATOR, "-l", "app.kubernetes.io/name=presale", "--tail=30"];
-        self.node.kubectl(&args).await.unwrap_or_else(|error| error.to_string())
     }
 }
 
@@ -214,58 +194,4 @@ async fn prometheus(namespace: &str) -> anyhow::Result<Prometheus> {
         ..PrometheusOptions::default()
     };
     Ok(Prometheus::start(options).await?)
-}
-
-async fn install(node: &Node, prometheus: &str) -> anyhow::Result<()> {
-    let mut command = helm(node, &["upgrade", "--install", "presale", "--create-namespace", "--timeout", "90s"])?;
-    command.arg(root().join("deploy/charts/presale"));
-    let url = format!("prometheus.url={prometheus}");
-    for value in [
-        "image.repository=localhost/presale",
-        "image.tag=dev",
-        "image.pullPolicy=Never",
-        "replicas=1",
-        "prometheus.rateWindow=20s",
-        "prometheus.staleAfter=20s",
-        "tick=5s",
-        &url,
-    ] {
-        command.args(["--set", value]);
-    }
-    run(&mut command).await.map(drop)
-}
-
-/// Removes the operator, of this run or of an earlier one.
-pub(crate) async fn uninstall(node: &Node) -> anyhow::Result<()> {
-    run(&mut helm(node, &["uninstall", "presale", "--ignore-not-found"])?).await.map(drop)
-}
-
-fn helm(node: &Node, args: &[&str]) -> anyhow::Result<Command> {
-    let mut command = Command::new(test_kit::tool("helm")?);
-    command.args(args).args(["--wait", "--namespace", OPERATOR, "--kubeconfig"]).arg(node.kubeconfig());
-    Ok(command)
-}
-
-/// Runs a program to its end and returns what it printed; its own words are the error.
-async fn run(command: &mut Command) -> anyhow::Result<String> {
-    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
-    let output = output.with_context(|| format!("run {:?}", command.as_std().get_program()))?;
-    let said = [output.stderr, output.stdout.clone()].concat();
-    ensure!(output.status.success(), "{:?} failed: {}", command.as_std(), String::from_utf8_lossy(&said).trim());
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn image(name: &str) -> anyhow::Result<PathBuf> {
-    let archive = root().join(format!("out/images/{name}.tar"));
-    ensure!(archive.is_file(), "out/images/{name}.tar is missing: run `make image`");
-    Ok(archive)
-}
-
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-#[expect(clippy::disallowed_methods, reason = "pods live in real time")]
-pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
 }

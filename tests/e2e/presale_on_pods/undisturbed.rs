@@ -9,7 +9,8 @@ use kube::Api;
 use kube::api::ListParams;
 use tokio::time::Instant;
 
-use crate::stage::{CALM, Stage, now};
+use crate::release::now;
+use crate::stage::{CALM, Stage};
 
 /// For so long nothing is written.
 const REST: Duration = Duration::from_mins(5);

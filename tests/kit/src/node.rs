@@ -91,6 +91,15 @@ impl Node {
         command::run(Command::new(&self.kubectl).arg("--kubeconfig").arg(KUBECONFIG).args(args)).await
     }
 
+    /// Runs Helm as the administrator and returns what it printed on standard output.
+    ///
+    /// # Errors
+    /// [`KitError::Missing`] if it is not built; [`KitError::Command`] with what it said.
+    pub async fn helm(&self, args: &[&str]) -> Result<String, KitError> {
+        let helm = assets::tool("helm")?;
+        command::run(Command::new(helm).arg("--kubeconfig").arg(KUBECONFIG).args(args)).await
+    }
+
     /// Brings an image archive (docker or OCI) to the node; nothing is ever pulled.
     ///
     /// # Errors

@@ -2,29 +2,24 @@
 //! gateway in front.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use futures::future::{join_all, try_join_all};
-use serde::Serialize;
 use test_kit::{ChaosProxy, Nats, Postgres, free_address, scratch_folder};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::goods;
+use crate::goods::{self, Sellers};
+use crate::places::Places;
 use crate::service::{Launch, Service};
 use crate::wiring::{Link, NAMES, Secrets, Wiring, authority, links};
 
 /// Says what is done, as it is done.
 pub type Say<'a> = &'a (dyn Fn(String) + Sync);
 
-/// Services without a database of their own.
-const STATELESS: [&str; 2] = ["gateway", "psp-sim"];
 /// Longest that an ending service is waited for.
 const STOPS: Duration = Duration::from_secs(10);
 
@@ -66,16 +61,6 @@ pub struct Shop {
     pub postgres: Postgres,
 }
 
-/// The file of places.
-#[derive(Debug, Serialize)]
-struct Places<'a> {
-    gateway: String,
-    broker: &'a str,
-    provider: String,
-    databases: BTreeMap<&'a str, String>,
-    services: BTreeMap<&'a str, String>,
-}
-
 impl Shop {
     /// Opens it: some seconds on a machine that has done it before.
     ///
@@ -88,7 +73,7 @@ impl Shop {
         let gateway = vacant(listen).await?;
         let (postgres, nats) = tokio::try_join!(Postgres::start(), Nats::start())?;
         step("PostgreSQL and NATS answer".to_owned());
-        let databases = databases(&postgres, &secrets).await?;
+        let databases = secrets.databases(&postgres).await?;
         step(format!("{} databases, each with an owner of its own", databases.len()));
 
         let mut wiring = Wiring::new(nats.url(), secrets);
@@ -123,11 +108,18 @@ impl Shop {
         });
         let services: BTreeMap<&'static str, Service> =
             try_join_all(starting.collect::<Vec<_>>()).await?.into_iter().collect();
-        let sellers = ["catalog", "pricing", "inventory"].map(|name| &services[name]);
-        let skus = goods::deliver(&program, products, sellers, &wiring.secrets.admin).await?;
+        goods::seed(&program, products, &services["catalog"].database()).await?;
+        let [catalog, pricing, inventory] = ["catalog", "pricing", "inventory"].map(|name| &services[name].client);
+        let skus = goods::deliver(Sellers { catalog, pricing, inventory }, &wiring.secrets.admin).await?;
         step(format!("{products} products, {} prices, {} units of each on the shelf", skus.len(), goods::STOCK));
-        let places = scratch_folder("places")?.join("shop.toml");
-        write_places(&places, &wiring, &databases)?;
+        let places = Places {
+            gateway: wiring.url("gateway"),
+            broker: &wiring.nats,
+            provider: wiring.url("psp-sim"),
+            databases: &databases,
+            services: NAMES[1..].iter().map(|name| (*name, wiring.url(name))).collect(),
+        };
+        let places = places.write()?;
         Ok(Self { services, gateway, skus, places, wiring, links: proxies, nats, postgres })
     }
 
@@ -172,15 +164,6 @@ async fn proxies(wiring: &Wiring, postgres: &str) -> anyhow::Result<BTreeMap<Lin
     Ok(proxies)
 }
 
-/// A database for each service that has one, and its URL with the credential of its owner.
-async fn databases(postgres: &Postgres, secrets: &Secrets) -> anyhow::Result<BTreeMap<&'static str, String>> {
-    let mut databases = BTreeMap::new();
-    for name in NAMES.into_iter().filter(|name| !STATELESS.contains(name)) {
-        databases.insert(name, postgres.owned(name, &secrets.passwords[name]).await?);
-    }
-    Ok(databases)
-}
-
 /// What each service does otherwise than in a cluster: nobody balances in front, and a developer does not wait.
 fn own_flags(name: &str) -> Vec<String> {
     let flags: &[&str] = match name {
@@ -196,17 +179,4 @@ fn own_flags(name: &str) -> Vec<String> {
 /// The table of routes that the shop is shipped with.
 fn routes() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shop-services/gateway/routes.toml")
-}
-
-fn write_places(path: &Path, wiring: &Wiring, databases: &BTreeMap<&'static str, String>) -> anyhow::Result<()> {
-    let places = Places {
-        gateway: wiring.url("gateway"),
-        broker: &wiring.nats,
-        provider: wiring.url("psp-sim"),
-        databases: databases.iter().map(|(name, url)| (*name, url.clone())).collect(),
-        services: NAMES[1..].iter().map(|name| (*name, wiring.url(name))).collect(),
-    };
-    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
-    let mut file = file.with_context(|| format!("create {}", path.display()))?;
-    file.write_all(toml::to_string(&places)?.as_bytes()).with_context(|| format!("write {}", path.display()))
 }

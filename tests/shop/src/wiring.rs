@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngCore;
+use test_kit::Postgres;
 
 /// The ten services, in the order in which requests go through them.
 pub const NAMES: [&str; 10] = [
@@ -22,6 +23,8 @@ pub const NAMES: [&str; 10] = [
     "recommendations",
     "notifications",
 ];
+/// The one service without a database.
+const STATELESS: &str = "gateway";
 /// Services that ask others on their own behalf.
 const CALLERS: [&str; 2] = ["orders", "cart"];
 /// Who is told of whom; all services but the gateway are told of the database server and the broker, too.
@@ -105,6 +108,15 @@ impl Secrets {
             notice: "notice-secret".to_owned(),
             passwords: NAMES.into_iter().map(|name| (name, format!("{name}-password"))).collect(),
         }
+    }
+
+    /// Makes a database for each service that has one, and returns its URL with the credential of its owner.
+    pub(crate) async fn databases(&self, postgres: &Postgres) -> anyhow::Result<BTreeMap<&'static str, String>> {
+        let mut databases = BTreeMap::new();
+        for name in NAMES.into_iter().filter(|name| *name != STATELESS) {
+            databases.insert(name, postgres.owned(name, &self.passwords[name]).await?);
+        }
+        Ok(databases)
     }
 
     fn of(&self, caller: &str) -> String {

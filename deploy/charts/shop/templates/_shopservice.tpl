@@ -84,5 +84,8 @@ spec:
     signal: {type: RequestRate, source: OpenTelemetry}
     capacity: {requestsPerReplica: {{ $is.requestsPerReplica | quote }}}
     {{- end }}
+    {{- with $is.leadTime }}
+    leadTime: {{ . }}
+    {{- end }}
     calendar: {timeZone: {{ $root.Values.timeZone }}}
 {{- end }}
