@@ -3,13 +3,14 @@
 //! **Source**: Erlang C with the Allen–Cunneen factor; for a limited replica Lindley's recursion over the periods of its
 //! limit ("CFS Bandwidth Control" of Linux).
 
+use crate::limit::{Limit, carried};
 use crate::plant::Plant;
-use crate::work::{LogNormal, Work, carried, compound, sum};
+use crate::work::{LogNormal, Work, compound, sum};
 
 /// Cells per request of the grid that work is counted on, and cells per period at most.
-const CELLS: (f64, f64) = (8.0, 2048.0);
+const CELLS: (f64, usize) = (8.0, 2048);
 /// Moments of a period at which requests come.
-const MOMENTS: usize = 20;
+const MOMENTS: usize = 50;
 
 /// Waits with their probabilities. **Unit**: seconds.
 type Waits = Vec<(f64, f64)>;
@@ -101,22 +102,21 @@ impl Plant {
     fn waits_for_quota(&self, load: f64) -> Waits {
         let period = self.quota_period_seconds;
         let budget = self.throughput() * period;
-        let cells = whole(budget * CELLS.0).clamp(1, CELLS.1 as usize);
-        let request = LogNormal::new(1.0, self.service_variance()).on_grid(budget / cells as f64);
-        let before = come_before(load * period, &request);
-        let half = compound(load * period / (2 * MOMENTS) as f64, &request);
-        let come = before.last().map_or_else(Vec::new, |last| sum(last, &half));
-        let most = whole(self.queue_seconds / period * cells as f64);
-        let ahead = sum(&carried(&come, cells, most), &request);
-        let pace = self.service_time().mean() / f64::from(self.slots.max(1)) * budget / cells as f64;
+        let share = whole(budget * CELLS.0).clamp(1, CELLS.1);
+        let (width, idle_cost) = (budget / share as f64, self.idle_cost.max(1.0));
+        let cost = |mean: f64| LogNormal::new(mean, self.service_variance()).on_grid(width);
+        let limit = Limit { share, most: whole(self.queue_seconds / period * share as f64), idle_cost };
+        let (one, lone) = (cost(1.0), cost(idle_cost));
+        let (in_a_row, alone) = (Come::of(load * period, &one), Come::of(load * period, &lone));
+        let carried = carried(&limit, &alone.whole, &in_a_row.whole);
+        let pace = self.service_time().mean() / f64::from(self.slots.max(1)) * width;
         let mut waits = Waits::new();
-        for (moment, before) in before.iter().enumerate() {
+        for (moment, (alone, in_a_row)) in alone.before.iter().zip(&in_a_row.before).enumerate() {
             let phase = (moment as f64 + 0.5) / MOMENTS as f64;
-            for (cell, share) in sum(&ahead, before).into_iter().enumerate() {
-                // What ends with a period's last cell still ends in it.
-                let (periods, inside) = (cell.saturating_sub(1) / cells, cell.saturating_sub(1) % cells);
-                let rest = (periods as f64 - phase) * period + inside as f64 * pace;
-                waits.push((share / MOMENTS as f64, if periods == 0 { 0.0 } else { rest }));
+            let places = limit.places(&carried, &sum(alone, &lone), &sum(in_a_row, &one));
+            for (periods, (probability, inside)) in places.into_iter().enumerate() {
+                let rest = (periods as f64 - phase) * period + inside * pace;
+                waits.push((probability / MOMENTS as f64, if periods == 0 { 0.0 } else { rest }));
             }
         }
         waits
@@ -133,11 +133,24 @@ pub fn erlang_c(slots: u32, offered: f64) -> f64 {
     blocked / (1.0 - busy * (1.0 - blocked))
 }
 
-/// Work that has come since the period began, at each of its moments.
-fn come_before(requests: f64, request: &Work) -> Vec<Work> {
-    let half = compound(requests / (2 * MOMENTS) as f64, request);
-    let moment = sum(&half, &half);
-    std::iter::successors(Some(half), |earlier| Some(sum(earlier, &moment))).take(MOMENTS).collect()
+/// Work that comes in a period.
+struct Come {
+    /// Until each of its moments.
+    before: Vec<Work>,
+    /// In the whole.
+    whole: Work,
+}
+
+impl Come {
+    /// That of `requests` on average.
+    fn of(requests: f64, request: &Work) -> Self {
+        let half = compound(requests / (2 * MOMENTS) as f64, request);
+        let moment = sum(&half, &half);
+        let before: Vec<Work> =
+            std::iter::successors(Some(half.clone()), |earlier| Some(sum(earlier, &moment))).take(MOMENTS).collect();
+        let whole = before.last().map_or_else(Vec::new, |last| sum(last, &half));
+        Self { before, whole }
+    }
 }
 
 /// A count of cells, rounded up.
@@ -205,12 +218,12 @@ mod tests {
         }
     }
 
-    /// 99th percentile of an hour's requests in one queue, each in the first period that has a share left for it.
+    /// 99th percentile of twenty hours' requests in one queue, each in the first period that has a share left for it.
     fn played(budget: f64, share: f64) -> f64 {
         let (period, mut random) = (0.1, ChaCha8Rng::seed_from_u64(5));
         let (mut at, mut current, mut left) = (random.random::<f64>(), 0.0, budget);
         let mut waits = Vec::new();
-        while at < 7200.0 {
+        while at < 72_000.0 {
             let gap: f64 = Exp1.sample(&mut random);
             at += gap * period / (share * budget);
             let now = (at / period).floor();
@@ -228,14 +241,20 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_period_and_a_higher_load_take_longer_and_the_objective_sets_the_capacity() {
+    fn a_higher_load_takes_longer_and_the_objective_sets_the_capacity() {
         let plant = limited(5.7);
         let latencies = [0.3, 0.5, 0.7, 0.9].map(|share| plant.latency(&[share * 57.0], 0.99));
         assert!(latencies.is_sorted(), "{latencies:?}");
-        let shorter = Plant { quota_period_seconds: 0.02, ..plant.clone() };
-        assert!(shorter.latency(&[40.0], 0.99) < plant.latency(&[40.0], 0.99));
         let capacity = plant.capacity_within(0.2, 0.99);
-        assert!(plant.latency(&[capacity], 0.99) <= 0.2 && plant.latency(&[capacity * 1.03], 0.99) > 0.2, "{capacity}");
+        assert!(plant.latency(&[capacity], 0.99) <= 0.2 && plant.latency(&[capacity * 1.05], 0.99) > 0.2, "{capacity}");
+    }
+
+    #[test]
+    fn requests_that_are_dearer_alone_wait_more_at_a_low_load_and_saturate_as_late() {
+        let (same, dearer) = (limited(12.0), Plant { idle_cost: 2.3, ..limited(12.0) });
+        let late = |plant: &Plant, share: f64| plant.latency(&[share * 120.0], 0.99);
+        assert!(late(&dearer, 0.4) > 2.0 * late(&same, 0.4), "{} {}", late(&dearer, 0.4), late(&same, 0.4));
+        assert!(late(&dearer, 0.9) < 0.5, "{}", late(&dearer, 0.9));
     }
 
     #[test]

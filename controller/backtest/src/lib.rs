@@ -10,6 +10,7 @@ pub mod contest;
 pub mod forecast;
 pub mod generated;
 pub mod latency;
+mod limit;
 pub mod outcome;
 pub mod plant;
 pub mod policy;

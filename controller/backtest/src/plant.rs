@@ -40,6 +40,8 @@ pub struct Plant {
     pub variability: f64,
     /// Mean time of a request on an idle replica, seconds; 0: what `slots` that are always busy leave to each.
     pub service_seconds: f64,
+    /// What a request costs that comes to an idle replica, over one of many in a row, where CPU is limited: each wake-up costs.
+    pub idle_cost: f64,
     /// Period of the replicas' CPU limit, seconds: within each a replica works until it has used up its share and then
     /// rests. 0: it works evenly.
     pub quota_period_seconds: f64,
@@ -67,6 +69,7 @@ impl Default for Plant {
             slots: 16,
             variability: 1.0,
             service_seconds: 0.0,
+            idle_cost: 1.0,
             quota_period_seconds: 0.0,
             scrape_window_seconds: 60.0,
             scrape_delay_seconds: 5.0,

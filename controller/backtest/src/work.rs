@@ -1,6 +1,6 @@
-//! Work as distributions on a grid: what one request costs, what many bring, what is carried over from period to period.
+//! Work as distributions on a grid: what one request costs, and what many bring.
 //!
-//! **Source**: Panjer (1981) for the sum of a Poisson number of costs; Lindley (1952) for what is carried over.
+//! **Source**: Panjer (1981) for the sum of a Poisson number of costs.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -9,8 +9,6 @@ pub(crate) type Work = Vec<f64>;
 
 /// What is less likely is left out.
 const NEGLIGIBLE: f64 = 1e-12;
-/// Periods at most until what is carried over has settled.
-const SETTLES: usize = 5_000;
 
 /// A log-normal cost: some pages take a multiple of others.
 #[derive(Debug, Clone, Copy)]
@@ -105,27 +103,6 @@ pub(crate) fn sum(a: &Work, b: &Work) -> Work {
     both
 }
 
-/// What a period leaves to the next in the long run, where `come` comes in each, `done` cells are done in each, and no
-/// more than `most` may wait.
-pub(crate) fn carried(come: &Work, done: usize, most: usize) -> Work {
-    let mut carried = vec![1.0];
-    for _ in 0..SETTLES {
-        let all = sum(&carried, come);
-        let mut next = vec![0.0; all.len().saturating_sub(done).clamp(1, most + 1)];
-        for (cells, share) in all.iter().enumerate() {
-            next[cells.saturating_sub(done).min(most)] += share;
-        }
-        let moved: f64 = (0..next.len().max(carried.len()))
-            .map(|i| (next.get(i).unwrap_or(&0.0) - carried.get(i).unwrap_or(&0.0)).abs())
-            .sum();
-        carried = next;
-        if moved < NEGLIGIBLE.sqrt() {
-            break;
-        }
-    }
-    carried
-}
-
 fn normal_above(x: f64) -> f64 {
     0.5 * libm::erfc(x * FRAC_1_SQRT_2)
 }
@@ -160,16 +137,6 @@ mod tests {
         assert!((work.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         assert!((mean(&work) * 0.125 - 6.0).abs() < 1e-2, "{}", mean(&work) * 0.125);
         assert!((variance(&work) * 0.125 * 0.125 - 6.0 * 1.5).abs() < 0.1);
-    }
-
-    #[test]
-    fn what_is_carried_over_is_little_at_low_load_and_the_bound_when_there_is_too_much() {
-        let request = LogNormal::new(1.0, 0.5).on_grid(0.125);
-        let quiet = carried(&compound(1.0, &request), 40, 400);
-        assert!(quiet[0] > 0.99, "{}", quiet[0]);
-        let flooded = carried(&compound(10.0, &request), 40, 400);
-        assert!(mean(&flooded) > 350.0 && flooded.len() <= 401, "{}", mean(&flooded));
-        assert_eq!(carried(&compound(10.0, &request), 40, 0), vec![1.0]);
     }
 
     #[test]

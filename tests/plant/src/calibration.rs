@@ -15,7 +15,7 @@ const AT_ONCE: usize = 12;
 /// Pods warm up, then they are counted: seconds.
 const SATURATED: (u64, u64) = (10, 60);
 /// Share of the saturation at which few come.
-const QUIET: f64 = 0.05;
+const QUIET: f64 = 0.1;
 /// How long few come, seconds.
 const QUIET_LASTS: u32 = 90;
 /// Connections to the database that each pod has by default: so many requests are worked on at once.
@@ -55,13 +55,14 @@ impl Calibration {
         let cost_busy = busy / (together * (before + counted).as_secs_f64());
         let request_cpu_ms = (little / quiet.offered.max(1) as f64 * 1000.0, cost_busy * 1000.0);
         let saturation = together / addresses.len() as f64;
-        let plant = plant(saturation, &quiet)?;
+        let plant = plant(saturation, &quiet, request_cpu_ms.0 / request_cpu_ms.1)?;
         Ok(Self { saturation, quiet, request_cpu_ms, plant })
     }
 }
 
-/// The plant of pods that answer `saturation` requests/s each at most, and take as long as `quiet` where few come.
-fn plant(saturation: f64, quiet: &Measured) -> anyhow::Result<Plant> {
+/// The plant of pods that answer `saturation` requests/s each at most, and take as long as `quiet` where few come,
+/// each of which costs `idle_cost` times one of many.
+fn plant(saturation: f64, quiet: &Measured, idle_cost: f64) -> anyhow::Result<Plant> {
     let Measured { p50_ms, p90_ms, .. } = quiet;
     // Of a log-normal time; its far tail is the limit's doing, which the plant brings by itself.
     let spread = (p90_ms / p50_ms).ln() / NORMAL_90;
@@ -72,6 +73,7 @@ fn plant(saturation: f64, quiet: &Measured) -> anyhow::Result<Plant> {
         slots: SLOTS,
         variability: f64::midpoint(1.0, (spread * spread).exp_m1()),
         service_seconds: mean,
+        idle_cost: idle_cost.max(1.0),
         quota_period_seconds: QUOTA_PERIOD,
         ..Plant::default()
     };
@@ -103,7 +105,7 @@ mod tests {
     #[test]
     fn a_plant_has_the_capacity_that_keeps_the_objective_and_the_saturation_that_was_seen() {
         let quiet = Measured { ticks: Vec::new(), offered: 100, served: 3.0, p50_ms: 3.0, p90_ms: 6.0, p99_ms: 60.0 };
-        let plant = plant(57.0, &quiet).unwrap();
+        let plant = plant(57.0, &quiet, 1.0).unwrap();
         assert!((plant.replica_capacity * plant.saturation - 57.0).abs() < 1e-9);
         assert!((40.0..57.0).contains(&plant.replica_capacity), "{plant:?}");
         assert!(plant.latency(&[plant.replica_capacity], 0.99) <= SLO.as_secs_f64());
