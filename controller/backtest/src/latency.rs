@@ -153,10 +153,10 @@ impl Come {
     }
 }
 
-/// A count of cells, rounded up.
+/// A count of cells, rounded up but for what is the rounding of floats.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
 fn whole(cells: f64) -> usize {
-    cells.ceil() as usize
+    (cells - 1e-9).ceil() as usize
 }
 
 #[cfg(test)]
