@@ -48,7 +48,8 @@ async fn run(Cli { listen, products, shop }: Cli) -> anyhow::Result<()> {
     tokio::pin!(interrupted);
     let since = Instant::now();
     let secrets = Secrets::drawn(&mut ChaCha8Rng::from_os_rng());
-    let options = Options { program: program(shop)?, listen, products, secrets, flags: BTreeMap::new() };
+    let (program, fronts, flags) = (program(shop)?, BTreeMap::new(), BTreeMap::new());
+    let options = Options { program, listen, products, secrets, certificates: None, fronts, flags };
     let say = |what: String| line(&what);
     let opened = tokio::select! {
         opened = Shop::open(options, &say) => Some(opened),
