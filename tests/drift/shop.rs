@@ -166,6 +166,53 @@ fn a_new_call_and_a_new_event_change_the_picture() {
     assert!(filled("no marks", "").is_none());
 }
 
+/// Calls of the picture that no row of the document has as `| caller | callee | test |`.
+fn unproven(services: &BTreeMap<String, Service>, document: &str) -> Vec<String> {
+    let rows: Vec<&str> = document.lines().filter(|line| line.contains(".rs::")).collect();
+    let calls = services.iter().flat_map(|(name, service)| service.calls.iter().map(move |callee| (name, callee)));
+    let without = calls.map(|(name, callee)| format!("| {name} | {callee} | "));
+    without.filter(|start| !rows.iter().any(|row| row.starts_with(start))).collect()
+}
+
+#[test]
+fn every_call_has_a_test_on_the_real_callee() {
+    let (document, mut services) = (read(&root().join(DOCUMENT)), services(&root()));
+    assert_eq!(unproven(&services, &document), Vec::<String>::new());
+    services.get_mut("cart").expect("cart").calls.insert("inventory".to_owned());
+    assert_eq!(unproven(&services, &document), ["| cart | inventory | "]);
+}
+
+/// Numbers below `of` that no row of a table of tests begins with, after this heading.
+fn missing(document: &str, heading: &str, of: u32) -> Vec<u32> {
+    let section = document.split_once(heading).map_or("", |(_, rest)| rest.split("\n## ").next().unwrap_or(rest));
+    let has =
+        |number: &u32| section.lines().any(|line| line.starts_with(&format!("| {number} |")) && line.contains(".rs::"));
+    (1..=of).filter(|number| !has(number)).collect()
+}
+
+#[test]
+fn all_twenty_failures_and_all_ten_attacks_have_tests() {
+    let document = read(&root().join(DOCUMENT));
+    assert_eq!(missing(&document, "## What goes wrong", 20), Vec::<u32>::new());
+    assert_eq!(missing(&document, "## Who must not get in", 10), Vec::<u32>::new());
+    assert_eq!(missing(&document.replace("| 7 |", "| 70 |"), "## Who must not get in", 10), [7]);
+}
+
+/// Routes of a service's sources that stand beside its document: all but the document's own.
+fn beside(text: &str) -> usize {
+    text.matches(".route(").count() - text.matches(".route(\"/openapi.json\"").count() + text.matches(".nest(").count()
+}
+
+#[test]
+fn no_service_has_a_route_outside_of_its_document() {
+    for name in services(&root()).keys().filter(|name| *name != "gateway") {
+        let text = sources(&root().join("shop-services").join(name).join("src"));
+        assert_eq!(beside(&text), 0, "{name}: routes go into OpenApiRouter, which documents them");
+        assert!(text.contains("OpenApiRouter::new()"), "{name} has a document");
+    }
+    assert_eq!(beside("r.route(\"/openapi.json\", d).route(\"/v1/planted\", get(x))"), 1);
+}
+
 /// Tests that a document names and that are not there: `path/file.rs::name` in backticks.
 fn absent(root: &Path, document: &str) -> Vec<String> {
     let named = document.split('`').filter_map(|code| code.split_once(".rs::").map(|(file, name)| (code, file, name)));

@@ -8,7 +8,7 @@ use shop_kit::command::migrate;
 use shop_kit::peer::Peer;
 use shop_kit::process::ThisProcess;
 use shop_kit::{Database, Identity, Kit, World};
-use shop_metrics::{Build, Calls, Events, ShopMetrics};
+use shop_metrics::{Breakers, Build, Calls, Events, ShopMetrics};
 
 use crate::abandon::Sweeper;
 use crate::change::Changer;
@@ -48,9 +48,12 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), CartError> {
     } = config;
     let mut metrics = ShopMetrics::new(&BUILD, ThisProcess);
     let (events, calls) = (Events::register(&mut metrics), Calls::register(&mut metrics));
+    let breakers = Breakers::register(&mut metrics);
     let kit = Kit::open(metrics, server, world.started, world.stop).await?;
-    let access = Access::new(&access, call_timeout, calls.clone())?;
-    let pricing = Peer::new("pricing", &pricing_url, call_timeout, calls)?.with_token(pricing_token);
+    let access = Access::new(&access, call_timeout, calls.clone(), kit.credentials.as_ref())?;
+    let pricing = Peer::new("pricing", &pricing_url, call_timeout, calls)?;
+    let pricing = pricing.showing(kit.credentials.as_ref(), "pricing")?;
+    let pricing = pricing.with_token(pricing_token).with_breaker(&breakers);
     let database = Database::connect(&database, kit.metrics.database.clone()).await?;
     database.migrate(migrations()).await?;
     kit.depends_on_database(&database);

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use shop_contracts::ErrorCode;
-use shop_contracts::catalog::{NewProduct, ProductPatch, Variant};
+use shop_contracts::catalog::{NewProduct, NewVariant, ProductPatch};
 use shop_contracts::event::{
     PRODUCT_CREATED, PRODUCT_RETIRED, PRODUCT_UPDATED, ProductCreated, ProductRetired, ProductUpdated,
 };
@@ -168,7 +168,7 @@ async fn insert_variants(
     db: &Database,
     tx: &mut PgConnection,
     product: Uuid,
-    variants: &[Variant],
+    variants: &[NewVariant],
 ) -> Result<(), DatabaseError> {
     let skus: Vec<&str> = variants.iter().map(|v| v.sku.as_str()).collect();
     let titles: Vec<&str> = variants.iter().map(|v| v.title.as_str()).collect();

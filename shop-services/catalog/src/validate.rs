@@ -2,7 +2,7 @@
 
 use shop_contracts::ErrorCode;
 use shop_contracts::catalog::{
-    Attributes, MAX_DESCRIPTION, MAX_PARTS, MAX_SHORT, MAX_SKU, MAX_TITLE, NewProduct, ProductPatch, Variant,
+    Attributes, MAX_DESCRIPTION, MAX_PARTS, MAX_SHORT, MAX_SKU, MAX_TITLE, NewProduct, NewVariant, ProductPatch,
 };
 
 use crate::error::Refusal;
@@ -60,7 +60,7 @@ fn attributes(field: &str, attributes: &Attributes) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn variants(variants: &[Variant]) -> Result<(), Refusal> {
+fn variants(variants: &[NewVariant]) -> Result<(), Refusal> {
     if variants.is_empty() || variants.len() > MAX_PARTS {
         return Err(invalid(format!("variants has {} entries; 1 to {MAX_PARTS} pass", variants.len())));
     }
@@ -94,7 +94,7 @@ mod tests {
             brand: "Elm & Sons".into(),
             category: "tables".into(),
             attributes: Attributes::new(),
-            variants: vec![Variant { sku: "OAK-1".into(), title: "180 cm".into(), attributes: Attributes::new() }],
+            variants: vec![NewVariant { sku: "OAK-1".into(), title: "180 cm".into(), attributes: Attributes::new() }],
         }
     }
 

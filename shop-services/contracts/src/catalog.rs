@@ -50,9 +50,8 @@ pub struct Product {
     pub updated_at: Timestamp,
 }
 
-/// What can be bought: one stock keeping unit.
+/// What can be bought: one stock keeping unit. Readers ignore what a newer catalog says more of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Variant {
     /// Stock keeping unit: 1..=64 of `A-Z 0-9 -`, unique in the shop.
     pub sku: String,
@@ -142,7 +141,20 @@ pub struct NewProduct {
     #[serde(default)]
     pub attributes: Attributes,
     /// 1..=50.
-    pub variants: Vec<Variant>,
+    pub variants: Vec<NewVariant>,
+}
+
+/// A variant as administrators write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewVariant {
+    /// Stock keeping unit: 1..=64 of `A-Z 0-9 -`, unique in the shop.
+    pub sku: String,
+    /// Name of the variant, for example `180 cm, oiled`.
+    pub title: String,
+    /// Properties of this variant alone.
+    #[serde(default)]
+    pub attributes: Attributes,
 }
 
 /// A change: what is absent stays, what is given replaces (RFC 7396 without nulls, for no field may be absent).
@@ -160,5 +172,5 @@ pub struct ProductPatch {
     /// At most 50; replaces all.
     pub attributes: Option<Attributes>,
     /// 1..=50; replaces all.
-    pub variants: Option<Vec<Variant>>,
+    pub variants: Option<Vec<NewVariant>>,
 }

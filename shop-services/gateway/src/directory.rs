@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use shop_kit::mutual::Credentials;
 use shop_metrics::Proxying;
 
 use crate::pool::{Pool, Sizes};
@@ -34,6 +35,7 @@ pub struct Upstream {
 pub struct Directory {
     sizes: Sizes,
     metrics: Proxying,
+    credentials: Option<Credentials>,
     known: Mutex<Known>,
 }
 
@@ -46,7 +48,13 @@ struct Known {
 impl Directory {
     /// Knows nobody yet.
     pub fn new(sizes: Sizes, metrics: Proxying) -> Self {
-        Self { sizes, metrics, known: Mutex::default() }
+        Self { sizes, metrics, credentials: None, known: Mutex::default() }
+    }
+
+    /// The same, where services show each other certificates.
+    #[must_use]
+    pub fn showing(self, credentials: Option<Credentials>) -> Self {
+        Self { credentials, ..self }
     }
 
     /// The pool of an upstream, always the same one.
@@ -54,7 +62,7 @@ impl Directory {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Known { pools, places } = &mut *known;
         let pool = pools.entry(upstream).or_insert_with_key(|upstream| {
-            let pool = Pool::new(upstream.service.clone(), self.sizes, self.metrics.clone());
+            let pool = Pool::new(upstream.service.clone(), self.sizes, self.metrics.clone(), self.credentials.clone());
             pool.consists_of(&addresses(places.as_ref(), upstream));
             Arc::new(pool)
         });

@@ -2,44 +2,17 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use shop_kit::breaker::{Record, Standing};
 use tokio::time::Instant;
-
-/// Failures in a row after which an endpoint is given a rest.
-const FAILURES: u32 = 5;
-/// The first rest; each further one is twice as long.
-const REST: Duration = Duration::from_secs(1);
-/// The longest rest.
-const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// Where a service answers.
 #[derive(Debug)]
 pub struct Endpoint {
     address: SocketAddr,
     in_flight: AtomicUsize,
-    health: Mutex<Health>,
-}
-
-#[derive(Debug, Default)]
-struct Health {
-    failures: u32,
-    rests: u32,
-    until: Option<Instant>,
-}
-
-/// Whether an endpoint is given requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It is.
-    Sound,
-    /// One, to see how it is after its rest.
-    Trial,
-    /// Not while that one is on its way.
-    OnTrial,
-    /// It rests.
-    Resting,
+    record: Mutex<Record>,
 }
 
 /// A request's hold on its endpoint, counted until dropped.
@@ -49,7 +22,7 @@ pub struct Lease(Arc<Endpoint>);
 impl Endpoint {
     /// A sound endpoint.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, in_flight: AtomicUsize::new(0), health: Mutex::default() }
+        Self { address, in_flight: AtomicUsize::new(0), record: Mutex::default() }
     }
 
     /// Its address.
@@ -64,13 +37,11 @@ impl Endpoint {
 
     /// Whether it is given requests now.
     pub fn standing(&self, now: Instant) -> Standing {
-        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        match health.until {
-            None => Standing::Sound,
-            Some(until) if now < until => Standing::Resting,
-            Some(_) if self.in_flight() == 0 => Standing::Trial,
-            Some(_) => Standing::OnTrial,
-        }
+        self.record().standing(now, self.in_flight() > 0)
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives it a request.
@@ -88,19 +59,13 @@ impl Lease {
 
     /// The endpoint answered as it should.
     pub fn succeeded(&self) {
-        *self.0.health.lock().unwrap_or_else(PoisonError::into_inner) = Health::default();
+        self.0.record().succeeded();
     }
 
     /// It did not; after several times in a row, or where it was tried after a rest, it is given a rest.
     pub fn failed(&self, now: Instant) {
-        let mut health = self.0.health.lock().unwrap_or_else(PoisonError::into_inner);
-        health.failures += 1;
-        let tried = health.until.is_some_and(|until| until <= now);
-        if tried || (health.until.is_none() && health.failures >= FAILURES) {
-            let rest = REST.saturating_mul(2_u32.saturating_pow(health.rests)).min(LONGEST_REST);
-            health.until = Some(now + rest);
-            health.rests = health.rests.saturating_add(1);
-            tracing::warn!(address = %self.0.address, failures = health.failures, ?rest, "an endpoint is given a rest");
+        if let Some(rest) = self.0.record().failed(now) {
+            tracing::warn!(address = %self.0.address, ?rest, "an endpoint is given a rest");
         }
     }
 }
@@ -137,9 +102,12 @@ fn least<'a>(one: &'a Arc<Endpoint>, other: &'a Arc<Endpoint>) -> &'a Arc<Endpoi
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
+    use shop_kit::breaker::{FAILURES, LONGEST_REST};
 
     fn endpoints(count: u16) -> Vec<Arc<Endpoint>> {
         (1..=count).map(|port| Arc::new(Endpoint::new(([127, 0, 0, 1], port).into()))).collect()

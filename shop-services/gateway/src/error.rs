@@ -1,9 +1,8 @@
 //! Why the gateway cannot start or finish.
 
-use std::path::PathBuf;
-
 use shop_kit::ServeError;
 use shop_kit::peer::PeerError;
+use shop_kit::watched::FileError;
 use thiserror::Error;
 
 use crate::registry::RegistryError;
@@ -14,14 +13,8 @@ use crate::tls::TlsError;
 #[derive(Debug, Error)]
 pub enum GatewayError {
     /// A file cannot be read.
-    #[error("cannot read {path}")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The routes are wrong.
     #[error("the routes cannot be used")]
     Table(#[from] TableError),

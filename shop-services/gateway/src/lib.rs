@@ -21,7 +21,7 @@ pub mod slices;
 pub mod table;
 pub mod tls;
 pub mod upstream;
-pub mod watched;
+pub mod wire;
 
 pub use config::{Command, ServeConfig};
 pub use error::GatewayError;

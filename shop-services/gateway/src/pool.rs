@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use shop_kit::Priority;
 use shop_kit::admission::{Limits, Refusal};
+use shop_kit::breaker::Standing;
+use shop_kit::mutual::Credentials;
 use shop_metrics::Proxying;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::budget::Budget;
 use crate::door::Door;
-use crate::endpoint::{self, Endpoint, Lease, Standing};
+use crate::endpoint::{self, Endpoint, Lease};
+use crate::wire::Wire;
 
 /// Sizes of every pool.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +40,8 @@ pub struct Pool {
     pub door: Arc<Door>,
     /// What may be tried again.
     pub budget: Budget,
+    /// Connections to it.
+    pub wire: Wire,
     sizes: Sizes,
     endpoints: watch::Sender<Arc<Vec<Arc<Endpoint>>>>,
     held: AtomicUsize,
@@ -53,10 +58,11 @@ impl Drop for Held<'_> {
 }
 
 impl Pool {
-    /// A service without endpoints.
-    pub fn new(name: String, sizes: Sizes, metrics: Proxying) -> Self {
+    /// A service without endpoints, which must show who it is where there are credentials.
+    pub fn new(name: String, sizes: Sizes, metrics: Proxying, credentials: Option<Credentials>) -> Self {
         metrics.knows(&name);
         Self {
+            wire: Wire::to(&name, credentials),
             door: Door::new(sizes.door, Instant::now()),
             budget: Budget::default(),
             endpoints: watch::Sender::default(),
@@ -146,7 +152,7 @@ mod tests {
         let mut metrics = ShopMetrics::new(&Build { service_name: "gateway", version: "0" }, ThisProcess);
         let door = Limits { concurrency: 8, queue: 8, queue_timeout: Duration::from_secs(1) };
         let sizes = Sizes { door, hold: 4, hold_timeout: Duration::from_secs(10) };
-        Arc::new(Pool::new("catalog".to_owned(), sizes, Proxying::register(&mut metrics)))
+        Arc::new(Pool::new("catalog".to_owned(), sizes, Proxying::register(&mut metrics), None))
     }
 
     #[tokio::test(start_paused = true)]

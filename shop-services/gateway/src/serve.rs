@@ -10,6 +10,7 @@ use shop_kit::admission::Limits;
 use shop_kit::auth::AdminToken;
 use shop_kit::process::ThisProcess;
 use shop_kit::server::Certificates;
+use shop_kit::watched::{Watched, stays};
 use shop_kit::{Kit, World};
 use shop_metrics::{Build, Calls, Proxying, ShopMetrics};
 use tokio::sync::watch;
@@ -27,7 +28,6 @@ use crate::rate::Meter;
 use crate::routes::Routes;
 use crate::table::{self, Defaults};
 use crate::upstream::Sender;
-use crate::watched::{Watched, stays};
 use crate::{registry, slices, tls};
 
 /// Name and version as `shop_build_info` shows them.
@@ -64,7 +64,8 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), GatewayError> {
     let kit = Kit::open(metrics, server, world.started, world.stop).await?;
     Gateway::may_reject(&kit.metrics.admission);
     let sizes = Sizes { door, hold: config.hold_limit, hold_timeout: config.hold_timeout };
-    let directory = Arc::new(Directory::new(sizes, proxying.clone()));
+    let directory = Directory::new(sizes, proxying.clone()).showing(kit.credentials.clone());
+    let directory = Arc::new(directory);
     let told = Arc::clone(&directory);
     kit.health.depends_on("endpoints", move || std::future::ready(told.is_told()));
     let own_service = endpoints.own_service.clone();
@@ -87,7 +88,7 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), GatewayError> {
         directory,
         own_service,
         sender: Sender::new(world.random, calls.clone(), proxying),
-        access: Access::new(&access, call_timeout, calls)?,
+        access: Access::new(&access, call_timeout, calls, kit.credentials.as_ref())?,
         admin: AdminToken::new(admin_token.as_ref()),
         meter: Meter::new(world.started),
         clock: world.clock,

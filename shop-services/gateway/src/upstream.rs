@@ -3,14 +3,10 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use shop_kit::{deadline, telemetry};
@@ -22,17 +18,12 @@ use crate::door::Pace;
 use crate::endpoint::Lease;
 use crate::pool::Pool;
 
-/// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_secs(1);
-/// How long an unused connection is kept: less than services keep theirs.
-const IDLE: Duration = Duration::from_secs(45);
 /// Slowness of an answer that never came, or that says the service has too much to do.
 const CONGESTED: f64 = 4.0;
 
 /// Sends requests to services.
 #[derive(Debug)]
 pub struct Sender {
-    http: Client<HttpConnector, RequestBody>,
     random: Mutex<ChaCha8Rng>,
     calls: Calls,
     metrics: Proxying,
@@ -75,16 +66,9 @@ pub enum Failure {
 type Outcome = Result<(Response<Incoming>, Lease), Failure>;
 
 impl Sender {
-    /// Has no connection yet.
+    /// Draws endpoints with these random numbers.
     pub fn new(random: ChaCha8Rng, calls: Calls, metrics: Proxying) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT));
-        connector.set_nodelay(true);
-        let http = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(connector);
-        Self { http, random: Mutex::new(random), calls, metrics }
+        Self { random: Mutex::new(random), calls, metrics }
     }
 
     /// Sends a request to one of the service's endpoints, or to a second one. The lease counts as a request in flight
@@ -113,7 +97,8 @@ impl Sender {
     /// One try, what is learned from it, and whether another endpoint may be asked.
     async fn attempt(&self, pool: &Pool, pace: &Pace, request: &Onward, lease: Lease) -> (Outcome, bool) {
         let since = Instant::now();
-        let answer = timeout_at(request.until, self.http.request(request.to(lease.address()))).await;
+        let answer =
+            timeout_at(request.until, pool.wire.http.request(request.to(&pool.wire.scheme, lease.address()))).await;
         let (took, now) = (since.elapsed(), Instant::now());
         let status = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(Response::status);
         self.calls.called(pool.name.clone(), status.map_or(0, |status| status.as_u16()), took);
@@ -197,11 +182,11 @@ impl Onward {
     }
 
     /// The request as this endpoint gets it.
-    fn to(&self, address: SocketAddr) -> Request<RequestBody> {
+    fn to(&self, scheme: &Scheme, address: SocketAddr) -> Request<RequestBody> {
         let mut request = Request::new(self.body.clone());
         *request.version_mut() = Version::HTTP_11;
         request.method_mut().clone_from(&self.method);
-        *request.uri_mut() = uri(address, self.target.clone());
+        *request.uri_mut() = uri(scheme.clone(), address, self.target.clone());
         request.headers_mut().clone_from(&self.headers);
         let left = self.until.saturating_duration_since(Instant::now());
         request.headers_mut().insert(deadline::HEADER, deadline::value(left));
@@ -212,9 +197,9 @@ impl Onward {
     }
 }
 
-fn uri(address: SocketAddr, target: PathAndQuery) -> Uri {
+fn uri(scheme: Scheme, address: SocketAddr, target: PathAndQuery) -> Uri {
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(scheme);
     // The text of an address is an authority, and with scheme and path it is a URI.
     parts.authority = Authority::try_from(address.to_string()).ok();
     parts.path_and_query = Some(target);

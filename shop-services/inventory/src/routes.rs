@@ -102,6 +102,6 @@ impl FromRequestParts<Inventory> for OrdersOnly {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, inventory: &Inventory) -> Result<Self, Problem> {
-        inventory.callers.check(&parts.headers, &["orders"]).map(|name| Self(name.to_owned()))
+        inventory.callers.check(parts, &["orders"]).map(|name| Self(name.to_owned()))
     }
 }

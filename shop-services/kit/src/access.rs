@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::config::AccessConfig;
 use crate::keys::{Keys, KeysError};
+use crate::mutual::Credentials;
 use crate::peer::{Peer, PeerError};
 use crate::problem::Problem;
 
@@ -65,13 +66,19 @@ pub struct Access {
 }
 
 impl Access {
-    /// Checks with the keys that `issuer` publishes.
+    /// Checks with the keys that `issuer` publishes. With credentials, it is the service of that name that is asked.
     ///
     /// # Errors
     /// Where the peer cannot be called at all.
-    pub fn new(config: &AccessConfig, timeout: Duration, metrics: shop_metrics::Calls) -> Result<Self, PeerError> {
+    pub fn new(
+        config: &AccessConfig,
+        timeout: Duration,
+        metrics: shop_metrics::Calls,
+        credentials: Option<&Credentials>,
+    ) -> Result<Self, PeerError> {
         let AccessConfig { token_keys_url, token_issuer, token_audience } = config;
-        let keys = Keys::of(Peer::new("issuer", token_keys_url, timeout, metrics)?);
+        let peer = Peer::new("issuer", token_keys_url, timeout, metrics)?.showing(credentials, token_issuer)?;
+        let keys = Keys::of(peer);
         Ok(Self { keys, issuer: token_issuer.clone(), audience: token_audience.clone() })
     }
 

@@ -50,6 +50,9 @@ pub enum Refusal {
     WaitedTooLong,
 }
 
+/// The metric label of requests that came to nothing because somebody who had to be asked is left alone.
+pub const BREAKER: &str = "breaker";
+
 impl Refusal {
     /// The metric label.
     pub const fn label(self) -> &'static str {
@@ -108,8 +111,8 @@ impl Admission {
         let limits = Limits { concurrency: limits.concurrency.clamp(1, Semaphore::MAX_PERMITS), ..limits };
         metrics.set_limit(limits.concurrency);
         for priority in Priority::ALL {
-            for reason in [Refusal::Shed, Refusal::WaitedTooLong] {
-                metrics.may_reject(&Rejected { reason: reason.label(), priority: priority.label() });
+            for reason in [Refusal::Shed.label(), Refusal::WaitedTooLong.label(), BREAKER] {
+                metrics.may_reject(&Rejected { reason, priority: priority.label() });
             }
         }
         Self { limits, places: Arc::new(Semaphore::new(limits.concurrency)), waiting: Arc::default(), metrics }

@@ -1,8 +1,10 @@
 //! Bearer tokens of administrators and of other services, compared without leaking where they differ.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::HeaderMap;
+use http::request::Parts;
 use sha2::{Digest, Sha256};
 
 use crate::access;
@@ -52,6 +54,11 @@ impl FromStr for ServiceToken {
     }
 }
 
+/// The service that calls, as its certificate says; in the extensions of each request where services know each other by
+/// their certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certified(pub Arc<str>);
+
 /// The services that may call this one, each by its own token, kept as digests.
 #[derive(Debug, Clone, Default)]
 pub struct Callers(Vec<(String, [u8; 32])>);
@@ -71,12 +78,16 @@ impl Callers {
     /// The name of the calling service, where it is one of `allowed`.
     ///
     /// # Errors
-    /// 401 without a token that is known here, 403 where the service is known and may not do this.
-    pub fn check(&self, headers: &HeaderMap, allowed: &[&str]) -> Result<&str, Problem> {
-        let digest = bearer(headers)?;
+    /// 401 without a token that is known here, 403 where the service is known and may not do this, or shows the
+    /// certificate of another.
+    pub fn check(&self, parts: &Parts, allowed: &[&str]) -> Result<&str, Problem> {
+        let digest = bearer(&parts.headers)?;
         let Some((name, _)) = self.0.iter().find(|(_, known)| *known == digest) else {
             return Err(Problem::unauthorized("the token is not one of a service that may call here"));
         };
+        if let Some(Certified(shown)) = parts.extensions.get().filter(|Certified(shown)| **shown != **name) {
+            return Err(Problem::forbidden(format!("the certificate is {shown}'s and the token is not")));
+        }
         if allowed.contains(&name.as_str()) {
             Ok(name)
         } else {
@@ -99,16 +110,26 @@ mod tests {
     fn a_service_is_known_by_its_token_and_may_do_what_its_name_may() {
         let tokens: Vec<ServiceToken> = ["orders=o-1", "cart=c=1"].map(|t| t.parse().unwrap()).into();
         let callers = Callers::new(&tokens);
-        assert_eq!(callers.check(&headers("Bearer o-1"), &["orders"]).unwrap(), "orders");
-        assert_eq!(callers.check(&headers("Bearer c=1"), &["orders", "cart"]).unwrap(), "cart");
-        assert_eq!(callers.check(&headers("Bearer c=1"), &["orders"]).unwrap_err().status(), 403);
-        for stranger in ["Bearer o-2", "Basic o-1", "o-1"] {
-            assert_eq!(callers.check(&headers(stranger), &["orders"]).unwrap_err().status(), 401, "{stranger}");
+        let status = |token, allowed: &[&str]| callers.check(&parts(token), allowed).unwrap_err().status();
+        assert_eq!(callers.check(&parts("Bearer o-1"), &["orders"]).unwrap(), "orders");
+        assert_eq!(callers.check(&parts("Bearer c=1"), &["orders", "cart"]).unwrap(), "cart");
+        assert_eq!(status("Bearer c=1", &["orders"]), 403);
+        for stranger in ["Bearer o-2", "Basic o-1", "o-1", ""] {
+            assert_eq!(status(stranger, &["orders"]), 401, "{stranger}");
         }
-        assert_eq!(callers.check(&HeaderMap::new(), &["orders"]).unwrap_err().status(), 401);
+        for (shown, passes) in [("orders", true), ("cart", false)] {
+            let mut request = parts("Bearer o-1");
+            request.extensions.insert(Certified(shown.into()));
+            assert_eq!(callers.check(&request, &["orders", "cart"]).is_ok(), passes, "a token in {shown}'s hands");
+        }
         assert!(callers.knows("cart", "c=1") && !callers.knows("orders", "c=1") && !callers.knows("x", "c=1"));
         assert!("orders".parse::<ServiceToken>().unwrap_err().contains("NAME=TOKEN"));
         assert!(!format!("{tokens:?}").contains("o-1"), "tokens are not shown");
+    }
+
+    fn parts(authorization: &str) -> Parts {
+        let request = http::Request::get("/").header(header::AUTHORIZATION, authorization);
+        request.body(()).unwrap().into_parts().0
     }
 
     fn headers(value: &str) -> HeaderMap {

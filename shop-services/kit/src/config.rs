@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use jiff::SignedDuration;
 
+use crate::mutual::MutualConfig;
+
 /// Listeners, limits and drain of one service.
 #[derive(Debug, Clone, Args)]
 pub struct ServerConfig {
@@ -41,6 +43,9 @@ pub struct ServerConfig {
     /// Longest wait for requests in flight after that.
     #[arg(long, env = "SHOP_DRAIN_TIMEOUT", default_value = "20s", value_parser = duration)]
     pub drain_timeout: Duration,
+    /// Certificates between services.
+    #[command(flatten)]
+    pub mutual: MutualConfig,
 }
 
 /// Logs and traces of one service.

@@ -171,12 +171,17 @@ impl Database {
         }
     }
 
-    /// Brings the schema up to date; concurrent starters wait for each other under an advisory lock.
+    /// Brings the schema up to date; concurrent starters wait for each other under an advisory lock. Steps that a newer
+    /// version has taken are left alone: they only add, so this version starts beside it, and after it.
     ///
     /// # Errors
     /// Where a migration fails or one that was applied has changed since.
     pub async fn migrate(&self, migrations: Vec<Migration>) -> Result<(), DatabaseError> {
-        Migrator::with_migrations(migrations).run(&self.pool).await.map_err(DatabaseError::Migrate)
+        #[cfg(feature = "next")]
+        let migrations = migrations.into_iter().chain([crate::next::step()]).collect();
+        let mut migrator = Migrator::with_migrations(migrations);
+        migrator.set_ignore_missing(true);
+        migrator.run(&self.pool).await.map_err(DatabaseError::Migrate)
     }
 
     /// Waits for a free connection.

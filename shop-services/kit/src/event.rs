@@ -38,7 +38,10 @@ impl Event {
     /// # Errors
     /// Only where `data` cannot be written as JSON, which no wire type of ours can cause.
     pub fn new(id: Uuid, kind: &str, at: Timestamp, data: &impl Serialize) -> Result<Self, serde_json::Error> {
-        Ok(Self { id, kind: kind.to_owned(), version: 1, at, data: serde_json::to_value(data)? })
+        let data = serde_json::to_value(data)?;
+        #[cfg(feature = "next")]
+        let data = crate::next::more(data);
+        Ok(Self { id, kind: kind.to_owned(), version: 1, at, data })
     }
 
     /// The data, where the version is one that the reader knows.

@@ -11,8 +11,8 @@ use shop_metrics::{self as metrics, HttpServer, Offered, Rejected};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::admission::{Admission, Priority, Refusal};
-use crate::problem::Problem;
+use crate::admission::{Admission, BREAKER, Priority, Refusal};
+use crate::problem::{Problem, Withheld};
 use crate::{deadline, telemetry};
 
 /// Label of requests that match no route, so that raw paths never become labels.
@@ -87,10 +87,15 @@ impl Guard {
         let limit = deadline::told(request.headers()).map_or(self.deadline, |told| told.min(self.deadline));
         let answer = deadline::within(limit, next.run(request)).await;
         drop(place);
-        answer.unwrap_or_else(|_| {
-            self.demand.rejected(&Rejected { reason: Refusal::WaitedTooLong.label(), priority: priority.label() });
+        let rejected = |reason| self.demand.rejected(&Rejected { reason, priority: priority.label() });
+        let answer = answer.unwrap_or_else(|_| {
+            rejected(Refusal::WaitedTooLong.label());
             Problem::deadline(limit).into_response()
-        })
+        });
+        if answer.extensions().get::<Withheld>().is_some() {
+            rejected(BREAKER);
+        }
+        answer
     }
 }
 

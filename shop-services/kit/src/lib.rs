@@ -6,6 +6,7 @@ pub mod admin;
 pub mod admission;
 pub mod auth;
 pub mod backstage;
+pub mod breaker;
 pub mod broker;
 pub mod client;
 pub mod command;
@@ -23,6 +24,9 @@ pub mod instant;
 pub mod keep;
 pub mod keys;
 mod lag;
+pub mod mutual;
+#[cfg(feature = "next")]
+mod next;
 pub mod pause;
 pub mod peer;
 pub mod precondition;
@@ -35,6 +39,7 @@ pub mod server;
 pub mod service;
 pub mod signature;
 pub mod telemetry;
+pub mod watched;
 pub mod webhook;
 pub mod world;
 

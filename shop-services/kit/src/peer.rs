@@ -5,12 +5,19 @@ use std::time::Duration;
 use http::{Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use shop_metrics::Calls;
+use shop_metrics::{Breakers, Calls};
 use thiserror::Error;
 use tokio::time::Instant;
 
+use crate::breaker::{Breaker, Pass};
 use crate::config::Secret;
+use crate::mutual::Credentials;
 use crate::{deadline, telemetry};
+
+mod http_client;
+
+use http_client::Http;
+pub use http_client::HttpError;
 
 /// Longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -20,9 +27,10 @@ const MAX_ANSWER: usize = 64 * 1024;
 pub struct Peer {
     name: &'static str,
     base: String,
-    http: reqwest::Client,
+    http: Http,
     timeout: Duration,
     token: Option<Secret>,
+    breaker: Option<Breaker>,
     metrics: Calls,
 }
 
@@ -58,6 +66,23 @@ pub enum PeerError {
         #[source]
         source: reqwest::Error,
     },
+    /// It would be called in the clear, although services show each other certificates.
+    #[error("{peer} is to be called at {base}, in the clear: write https://")]
+    Clear {
+        /// Whom to call.
+        peer: &'static str,
+        /// Where.
+        base: String,
+    },
+    /// Our certificate cannot be shown to it.
+    #[error("calls to {peer} cannot be encrypted")]
+    Mutual {
+        /// Whom to call.
+        peer: &'static str,
+        /// What is wrong.
+        #[source]
+        source: HttpError,
+    },
     /// The connection failed, or the answer did not come to its end in time.
     #[error("{peer} gave no answer")]
     NoAnswer {
@@ -66,6 +91,12 @@ pub enum PeerError {
         /// What the client said.
         #[source]
         source: reqwest::Error,
+    },
+    /// It failed lately and is left alone for a while, so it was not asked.
+    #[error("{peer} failed and is left alone for a moment")]
+    Withheld {
+        /// Who was not called.
+        peer: &'static str,
     },
     /// The answer is longer than it may be.
     #[error("{peer} answered with more than {MAX_ANSWER} bytes")]
@@ -82,16 +113,42 @@ impl Peer {
     /// Where no client can be made.
     pub fn new(name: &'static str, base: &str, timeout: Duration, metrics: Calls) -> Result<Self, PeerError> {
         install_tls_provider();
-        // Redirects are not followed: nobody but the configured address is spoken to.
-        let http = reqwest::Client::builder().timeout(timeout).no_proxy().redirect(reqwest::redirect::Policy::none());
-        let http = http.build().map_err(|source| PeerError::Client { peer: name, source })?;
-        Ok(Self { name, base: base.trim_end_matches('/').to_owned(), http, timeout, token: None, metrics })
+        let http = Http::plain(timeout).map_err(|source| PeerError::Client { peer: name, source })?;
+        Ok(Self {
+            name,
+            base: base.trim_end_matches('/').to_owned(),
+            http,
+            timeout,
+            token: None,
+            breaker: None,
+            metrics,
+        })
     }
 
     /// The same peer, called with this bearer token.
     #[must_use]
     pub fn with_token(self, token: Secret) -> Self {
         Self { token: Some(token), ..self }
+    }
+
+    /// The same peer as the service `callee`, which is shown who calls and must show who it is; without credentials the
+    /// peer as it was.
+    ///
+    /// # Errors
+    /// Where its URL is not `https`, or our certificate cannot be used.
+    pub fn showing(self, credentials: Option<&Credentials>, callee: &str) -> Result<Self, PeerError> {
+        let Some(credentials) = credentials else { return Ok(self) };
+        if !self.base.starts_with("https://") {
+            return Err(PeerError::Clear { peer: self.name, base: self.base });
+        }
+        let http = Http::mutual(credentials.clone(), callee, self.timeout);
+        Ok(Self { http: http.map_err(|source| PeerError::Mutual { peer: self.name, source })?, ..self })
+    }
+
+    /// The same peer, left alone for a while where it fails again and again.
+    #[must_use]
+    pub fn with_breaker(self, metrics: &Breakers) -> Self {
+        Self { breaker: Some(Breaker::new(self.name, metrics.clone())), ..self }
     }
 
     /// How long a call takes at most.
@@ -109,7 +166,7 @@ impl Peer {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<(StatusCode, Vec<u8>), PeerError> {
-        self.exchange(self.http.request(method, format!("{}{path}", self.base)), body).await
+        self.exchange(self.http.client().request(method, format!("{}{path}", self.base)), body).await
     }
 
     /// Asks for one effect under a key, under which it may be asked again and again.
@@ -127,7 +184,7 @@ impl Peer {
         key: &str,
         body: Option<&impl Serialize>,
     ) -> Result<(StatusCode, Vec<u8>), PeerError> {
-        let request = self.http.post(format!("{}{path}", self.base)).header("idempotency-key", key);
+        let request = self.http.client().post(format!("{}{path}", self.base)).header("idempotency-key", key);
         self.exchange(request, body).await
     }
 
@@ -149,10 +206,20 @@ impl Peer {
         body: Option<&impl Serialize>,
     ) -> Result<(StatusCode, Vec<u8>), PeerError> {
         let since = Instant::now();
+        let pass = self.pass(since)?;
+        let hurried = deadline::left().is_some_and(|left| left < self.timeout);
         let answer = self.send(request, body).await;
         let status = answer.as_ref().map_or(0, |(status, _)| status.as_u16());
         self.metrics.called(self.name, status, since.elapsed());
+        if let Some(pass) = pass {
+            judge(pass, &answer, hurried);
+        }
         answer
+    }
+
+    fn pass(&self, now: Instant) -> Result<Option<Pass>, PeerError> {
+        let Some(breaker) = &self.breaker else { return Ok(None) };
+        breaker.pass(now).map(Some).ok_or(PeerError::Withheld { peer: self.name })
     }
 
     async fn send(
@@ -182,6 +249,21 @@ impl Peer {
             read.extend_from_slice(&part);
         }
         Ok((response.status(), read))
+    }
+}
+
+/// What an answer says of who gave it: one that has too much to do is not failing, and a caller in a hurry must not
+/// bring it into disrepute.
+fn judge(pass: Pass, answer: &Result<(StatusCode, Vec<u8>), PeerError>, hurried: bool) {
+    let now = Instant::now();
+    match answer {
+        Ok((StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT, _)) => {
+            pass.failed(now);
+        }
+        Ok((StatusCode::SERVICE_UNAVAILABLE, _)) => {}
+        Ok(_) => pass.succeeded(now),
+        Err(PeerError::NoAnswer { source, .. }) if hurried && source.is_timeout() => {}
+        Err(_) => pass.failed(now),
     }
 }
 

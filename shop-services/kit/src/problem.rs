@@ -24,7 +24,12 @@ pub struct Problem {
     detail: String,
     retry_after: Option<Duration>,
     challenge: bool,
+    withheld: bool,
 }
+
+/// In the extensions of an answer that is none because somebody who had to be asked is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Withheld;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -51,6 +56,7 @@ impl Problem {
             detail: detail.into(),
             retry_after: None,
             challenge: status == StatusCode::UNAUTHORIZED,
+            withheld: false,
         }
     }
 
@@ -99,6 +105,12 @@ impl Problem {
     #[must_use]
     pub fn retry_after(self, after: Duration) -> Self {
         Self { retry_after: Some(after), ..self }
+    }
+
+    /// The same problem, which is there because somebody who had to be asked is left alone: counted as rejected.
+    #[must_use]
+    pub fn withheld(self) -> Self {
+        Self { withheld: true, ..self }
     }
 
     /// 429 with `Retry-After`: the caller asks more often than it may.
@@ -151,6 +163,9 @@ impl IntoResponse for Problem {
         }
         if self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.withheld {
+            response.extensions_mut().insert(Withheld);
         }
         response
     }

@@ -11,6 +11,7 @@ use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -53,6 +54,10 @@ pub struct Caller {
     pub encrypted: bool,
 }
 
+/// The first certificate that the other end of the connection has shown and proven; in the extensions of each request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown(pub Arc<CertificateDer<'static>>);
+
 /// How a listener serves and how it ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending {
@@ -92,7 +97,7 @@ pub async fn serve(door: impl Into<Door>, router: Router, ending: Ending, stop: 
     let accepting = accept(listener, |stream, address| {
         let encrypt = certificates.as_ref().map(|current| TlsAcceptor::from(Arc::clone(&current.borrow())));
         let caller = Caller { address, encrypted: encrypt.is_some() };
-        let talk = Talk { router: router.clone(), caller, header_timeout: ending.header_timeout };
+        let talk = Talk { router: router.clone(), caller, shown: None, header_timeout: ending.header_timeout };
         connections.spawn(connection(stream, encrypt, talk, signals.clone()));
     });
     tokio::select! { () = end => {}, () = accepting => {} }
@@ -124,15 +129,18 @@ async fn not_accepted(error: &std::io::Error) {
 struct Talk {
     router: Router,
     caller: Caller,
+    shown: Option<Shown>,
     header_timeout: Duration,
 }
 
-async fn connection(stream: TcpStream, encrypt: Option<TlsAcceptor>, talk: Talk, signals: Signals) {
+async fn connection(stream: TcpStream, encrypt: Option<TlsAcceptor>, mut talk: Talk, signals: Signals) {
     // Without it small answers wait for the client's acknowledgement; failure only costs latency.
     let _ = stream.set_nodelay(true);
     let Some(encrypt) = encrypt else { return exchange(stream, talk, signals).await };
     let greeting = timeout(talk.header_timeout, encrypt.accept(stream));
     if let Some(Ok(Ok(stream))) = signals.ended.run_until_cancelled(greeting).await {
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        talk.shown = chain.first().map(|first| Shown(Arc::new(first.clone().into_owned())));
         exchange(stream, talk, signals).await;
     } else {
         tracing::debug!("a client did not agree on TLS");
@@ -166,6 +174,9 @@ async fn answer(
     let http1 = request.version() <= Version::HTTP_11;
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(talk.caller);
+    if let Some(shown) = talk.shown {
+        request.extensions_mut().insert(shown);
+    }
     let mut response = talk.router.oneshot(request).await?;
     if http1 && closing.is_cancelled() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

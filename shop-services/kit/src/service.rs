@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use shop_metrics::ShopMetrics;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -16,12 +17,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::admin;
 use crate::admission::{Admission, Limits};
+use crate::auth::Certified;
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::guard::{Guard, PriorityOf, guard};
 use crate::health::{Health, Phase};
+use crate::mutual::{Credentials, MutualError};
 use crate::problem::Problem;
-use crate::server::{self, Certificates, Door, Drained, Ending};
+use crate::server::{self, Certificates, Door, Drained, Ending, Shown};
 
 /// What a service stands on while it runs.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Kit {
     pub metrics: Arc<ShopMetrics>,
     /// Dependencies to name.
     pub health: Health,
+    /// What is shown to other services, where they are to know each other by certificates.
+    pub credentials: Option<Credentials>,
     config: ServerConfig,
     started: Instant,
     stop: CancellationToken,
@@ -47,6 +52,9 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// The certificates between services cannot be used.
+    #[error("services cannot know each other by their certificates")]
+    Mutual(#[from] MutualError),
     /// Some requests were not answered in time after the stop signal.
     #[error("{connections} connections were still busy {waited:?} after the stop signal and were cut off")]
     CutOff {
@@ -58,10 +66,11 @@ pub enum ServeError {
 }
 
 impl Kit {
-    /// Opens the admin listener over families that are all registered, so that the service can be asked while it still starts.
+    /// Opens the admin listener over families that are all registered, so that the service can be asked while it still
+    /// starts; reads the certificates between services.
     ///
     /// # Errors
-    /// Where the admin address cannot be bound.
+    /// Where the admin address cannot be bound, or the certificates cannot be used.
     pub async fn open(
         metrics: ShopMetrics,
         config: ServerConfig,
@@ -80,17 +89,22 @@ impl Kit {
         tokio::spawn(server::serve(listener, routes, ending, stop.clone()));
         let lifecycle = metrics.lifecycle.clone();
         tokio::spawn(server::report_drain(stop.clone(), move |so_far| lifecycle.draining(so_far)));
-        Ok(Self { metrics, health, config, started, stop })
+        let credentials = Credentials::follow(&config.mutual, stop.clone()).await?;
+        Ok(Self { metrics, health, credentials, config, started, stop })
     }
 
     /// Serves `routes` until the stop signal, then drains: `/readyz` fails first, new connections are served for the
-    /// drain delay with `Connection: close`, requests in flight are finished.
+    /// drain delay with `Connection: close`, requests in flight are finished. Where services know each other by their
+    /// certificates, callers that may not call are refused before anything is counted.
     ///
     /// # Errors
     /// Where the address cannot be bound, or requests were cut off at the end.
     pub async fn serve(self, routes: Router, priority: PriorityOf) -> Result<(), ServeError> {
         let guarded = self.guarded(routes, priority);
-        self.serve_bare(guarded, None).await
+        let Some(credentials) = self.credentials.clone() else { return self.serve_bare(guarded, None).await };
+        let certificates = credentials.served();
+        let guarded = guarded.layer(from_fn_with_state(credentials, known_callers));
+        self.serve_bare(guarded, Some(certificates)).await
     }
 
     /// The same with routes that guard themselves: nothing is counted, limited or answered but by them. Over TLS where
@@ -159,6 +173,8 @@ impl Kit {
             deadline: self.config.request_timeout,
             priority,
         };
+        #[cfg(feature = "next")]
+        let routes = routes.layer(axum::middleware::from_fn(crate::next::says_more));
         routes
             .fallback(|| async { Problem::no_route() })
             .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
@@ -169,9 +185,22 @@ impl Kit {
     }
 }
 
-fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Response {
+/// Lets in those who may call, and says who they are in the extensions.
+async fn known_callers(State(credentials): State<Credentials>, mut request: Request, next: Next) -> Response {
+    let shown = request.extensions().get::<Shown>();
+    let name = shown.and_then(|Shown(certificate)| credentials.name_in(certificate));
+    match name.filter(|name| credentials.may_call(name)) {
+        Some(name) => {
+            request.extensions_mut().insert(Certified(name));
+            next.run(request).await
+        }
+        None => Problem::forbidden(format!("only {} may call here", credentials.callers())).into_response(),
+    }
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
-    axum::response::IntoResponse::into_response(Problem::internal())
+    Problem::internal().into_response()
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {

@@ -101,6 +101,8 @@ impl Signer {
     /// # Errors
     /// Only where they cannot be written as JSON.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, serde_json::Error> {
+        #[cfg(feature = "next")]
+        let claims = &crate::next::more(serde_json::to_value(claims)?);
         let header = Header { alg: "EdDSA".to_owned(), typ: self.typ.to_owned(), kid: self.kid.clone() };
         let signed = format!(
             "{}.{}",

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod backlog;
+pub mod breakers;
 pub mod calls;
 pub mod events;
 pub mod families;
@@ -15,6 +16,7 @@ pub mod stock;
 
 pub use accounts::Accounts;
 pub use backlog::Backlog;
+pub use breakers::Breakers;
 pub use calls::Calls;
 pub use events::Events;
 pub use families::{

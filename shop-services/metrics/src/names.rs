@@ -5,13 +5,15 @@
 
 mod accounts;
 mod backlog;
+mod calls;
 mod gateway;
 mod notifications;
 mod recommendations;
 
 pub use accounts::{ACCOUNTING, PASSWORD_HASH_DURATION, PASSWORD_HASH_INFLIGHT, PASSWORD_HASH_LIMIT, TOKEN_GRANTS};
 pub use backlog::{BACKLOG, INBOX_OLDEST_AGE, INBOX_PENDING};
-pub use gateway::{CIRCUIT_BREAKER_STATE, GATEWAY_OFFERED, PROXYING, RETRY_ATTEMPTS, RETRY_BUDGET_EXHAUSTED};
+pub use calls::{CALLING, CALLS_WITHHELD, CIRCUIT_BREAKER_STATE, HTTP_CLIENT_DURATION};
+pub use gateway::{GATEWAY_OFFERED, PROXYING, RETRY_ATTEMPTS, RETRY_BUDGET_EXHAUSTED};
 pub use notifications::{NOTIFICATION_ATTEMPTS, NOTIFICATIONS, NOTIFICATIONS_OLDEST_AGE, NOTIFYING};
 pub use recommendations::{RECOMMENDATION_MODEL_TRAINED, RECOMMENDATION_REQUESTS, RECOMMENDING};
 
@@ -103,8 +105,8 @@ pub const REQUESTS_OFFERED: Metric = metric(
     &[ROUTE, PRIORITY],
     "Requests that arrived, counted before admission",
 );
-/// What was turned away, by reason `shed` (queue full) or `deadline` (waited or worked too long); the gateway adds
-/// `rate_limit` and `breaker`.
+/// What was turned away, by reason `shed` (queue full), `deadline` (waited or worked too long) or `breaker` (whoever
+/// had to be asked is left alone after failures); the gateway adds `rate_limit`.
 pub const REQUESTS_REJECTED: Metric = metric(
     "shop_requests_rejected_total",
     Kind::Counter,
@@ -274,14 +276,6 @@ pub const STOCK_REJECTIONS: Metric = metric(
 /// What inventory exports besides [`ALL`] and [`EVENTS`].
 pub const STOCK: &[Metric] = &[RESERVATIONS, STOCK_REJECTIONS];
 
-/// Calls to other services and providers.
-pub const HTTP_CLIENT_DURATION: Metric = metric(
-    "http_client_request_duration_seconds",
-    Kind::Histogram,
-    "seconds",
-    &["server", HTTP_RESPONSE_STATUS_CODE],
-    "Duration of calls, from the request to the end of the answer; the status code is 0 where none came",
-);
 /// Operations that the provider answered, or did not.
 pub const PAYMENTS: Metric = metric(
     "shop_payments_total",
@@ -291,8 +285,8 @@ pub const PAYMENTS: Metric = metric(
     "Operations at the payment provider: succeeded, declined, unknown (asked again later) or review (given to a person)",
 );
 
-/// What payments exports besides [`ALL`] and [`EVENTS`].
-pub const PAYING: &[Metric] = &[HTTP_CLIENT_DURATION, PAYMENTS];
+/// What payments exports besides [`ALL`], [`EVENTS`] and [`CALLING`].
+pub const PAYING: &[Metric] = &[PAYMENTS];
 
 /// Orders by the state they reached.
 pub const ORDERS: Metric =
@@ -314,8 +308,8 @@ pub const SAGAS_INFLIGHT: Metric = metric(
     "Orders on their way, by state moving, overdue or needs_review; absent until they were counted once",
 );
 
-/// What orders exports besides [`ALL`] and [`EVENTS`].
-pub const ORDERING: &[Metric] = &[HTTP_CLIENT_DURATION, ORDERS, SAGA_STEP_DURATION, SAGAS_INFLIGHT];
+/// What orders exports besides [`ALL`], [`EVENTS`] and [`CALLING`].
+pub const ORDERING: &[Metric] = &[ORDERS, SAGA_STEP_DURATION, SAGAS_INFLIGHT];
 
 /// What every service exports; a running catalog exports each (`catalog/tests`).
 pub const ALL: &[Metric] = &[
@@ -343,7 +337,7 @@ mod tests {
     use super::*;
 
     const LISTS: &[&[Metric]] =
-        &[ALL, EVENTS, BACKLOG, STOCK, PAYING, ORDERING, PROXYING, ACCOUNTING, NOTIFYING, RECOMMENDING];
+        &[ALL, EVENTS, BACKLOG, STOCK, CALLING, PAYING, ORDERING, PROXYING, ACCOUNTING, NOTIFYING, RECOMMENDING];
 
     #[test]
     fn every_name_follows_prometheus_naming() {
@@ -361,7 +355,7 @@ mod tests {
     #[test]
     fn no_name_is_declared_twice() {
         // Calls to others are in several lists.
-        let own = || LISTS.iter().copied().flatten().filter(|m| **m != HTTP_CLIENT_DURATION);
+        let own = || LISTS.iter().copied().flatten().filter(|m| !CALLING.contains(m)).chain(CALLING);
         let mut names: Vec<_> = own().map(|m| m.name).collect();
         names.sort_unstable();
         names.dedup();

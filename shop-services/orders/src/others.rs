@@ -7,8 +7,9 @@ use shop_contracts::ErrorCode;
 use shop_contracts::inventory::{NewReservation, Reservation, ReservationLine, ReservationState, Settlement};
 use shop_contracts::payments::{NewPayment, Payment, PaymentState, Refund};
 use shop_contracts::pricing::{Redemption, RedemptionRequest};
+use shop_kit::mutual::Credentials;
 use shop_kit::peer::{Peer, PeerError, Refusal, Reply};
-use shop_metrics::Calls;
+use shop_metrics::{Breakers, Calls};
 use uuid::Uuid;
 
 use crate::config::OthersConfig;
@@ -45,7 +46,12 @@ impl Others {
     ///
     /// # Errors
     /// Where no client can be made.
-    pub fn new(config: OthersConfig, metrics: &Calls) -> Result<Self, PeerError> {
+    pub fn new(
+        config: OthersConfig,
+        metrics: &Calls,
+        breakers: &Breakers,
+        credentials: Option<&Credentials>,
+    ) -> Result<Self, PeerError> {
         let OthersConfig {
             pricing_url,
             pricing_token,
@@ -56,10 +62,11 @@ impl Others {
             call_timeout,
         } = config;
         let peer = |name, url: &str| Peer::new(name, url, call_timeout, metrics.clone());
+        let guarded = |name, url: &str| Ok(peer(name, url)?.showing(credentials, name)?.with_breaker(breakers));
         Ok(Self {
-            pricing: peer("pricing", &pricing_url)?.with_token(pricing_token),
-            inventory: peer("inventory", &inventory_url)?.with_token(inventory_token),
-            payments: peer("payments", &payments_url)?.with_token(payments_token),
+            pricing: guarded("pricing", &pricing_url)?.with_token(pricing_token),
+            inventory: guarded("inventory", &inventory_url)?.with_token(inventory_token),
+            payments: guarded("payments", &payments_url)?.with_token(payments_token),
         })
     }
 

@@ -9,7 +9,7 @@ use shop_kit::command::migrate;
 use shop_kit::keys::Keys;
 use shop_kit::process::ThisProcess;
 use shop_kit::{Database, Identity, Kit, World};
-use shop_metrics::{Build, Calls, Events, Orders, ShopMetrics};
+use shop_metrics::{Breakers, Build, Calls, Events, Orders, ShopMetrics};
 use tokio::sync::Notify;
 
 use crate::config::{Command, ServeConfig};
@@ -41,11 +41,11 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), OrdersError> {
     let ServeConfig { server, database, broker, telemetry: _, access, admin_token, others, pace, kill } = config;
     let mut metrics = ShopMetrics::new(&BUILD, ThisProcess);
     let (events, calls) = (Events::register(&mut metrics), Calls::register(&mut metrics));
-    let counts = Orders::register(&mut metrics);
+    let (breakers, counts) = (Breakers::register(&mut metrics), Orders::register(&mut metrics));
     let kit = Kit::open(metrics, server, world.started, world.stop).await?;
     let timeout = others.call_timeout;
-    let access = Access::new(&access, timeout, calls.clone())?;
-    let others = Others::new(others, &calls)?;
+    let access = Access::new(&access, timeout, calls.clone(), kit.credentials.as_ref())?;
+    let others = Others::new(others, &calls, &breakers, kit.credentials.as_ref())?;
     let database = Database::connect(&database, kit.metrics.database.clone()).await?;
     database.migrate(migrations()).await?;
     kit.depends_on_database(&database);

@@ -88,6 +88,6 @@ impl FromRequestParts<Paying> for OrdersOnly {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, paying: &Paying) -> Result<Self, Problem> {
-        paying.callers.check(&parts.headers, &["orders"]).map(|name| Self(name.to_owned()))
+        paying.callers.check(parts, &["orders"]).map(|name| Self(name.to_owned()))
     }
 }

@@ -9,7 +9,7 @@ use shop_kit::peer::Peer;
 use shop_kit::process::ThisProcess;
 use shop_kit::webhook::WebhookKey;
 use shop_kit::{Database, Identity, Kit, World};
-use shop_metrics::{Build, Calls, Events, Payments, ShopMetrics};
+use shop_metrics::{Breakers, Build, Calls, Events, Payments, ShopMetrics};
 
 use crate::config::{Command, ServeConfig};
 use crate::drive::Driver;
@@ -48,7 +48,7 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), PaymentsError> {
     } = config;
     let mut metrics = ShopMetrics::new(&BUILD, ThisProcess);
     let (events, calls) = (Events::register(&mut metrics), Calls::register(&mut metrics));
-    let payments = Payments::register(&mut metrics);
+    let (breakers, payments) = (Breakers::register(&mut metrics), Payments::register(&mut metrics));
     let kit = Kit::open(metrics, server, world.started, world.stop).await?;
     let database = Database::connect(&database, kit.metrics.database.clone()).await?;
     database.migrate(migrations()).await?;
@@ -57,7 +57,7 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), PaymentsError> {
     let settler = Settler { db: database.clone(), identity: identity.clone(), metrics: payments };
     let driver = Driver {
         db: database.clone(),
-        provider: Provider(Peer::new("psp", &psp_url, psp_timeout, calls)?),
+        provider: Provider(Peer::new("psp", &psp_url, psp_timeout, calls)?.with_breaker(&breakers)),
         settler: settler.clone(),
         retry_delay: psp_retry_delay,
         attempts: psp_attempts,

@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
 use axum::{Json, Router};
+use http::Method;
 use http::request::Parts;
-use http::{HeaderMap, Method};
 use shop_kit::auth::{AdminToken, Callers};
 use shop_kit::signature::Signer;
 use shop_kit::{Database, Identity, Priority, Problem};
@@ -114,7 +114,7 @@ impl FromRequestParts<Pricing> for Asker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, pricing: &Pricing) -> Result<Self, Problem> {
-        service(pricing, &parts.headers, &["cart", "gateway", "orders"]).map(|_| Self(()))
+        service(pricing, parts, &["cart", "gateway", "orders"]).map(|_| Self(()))
     }
 }
 
@@ -125,7 +125,7 @@ impl FromRequestParts<Pricing> for OrdersOnly {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, pricing: &Pricing) -> Result<Self, Problem> {
-        service(pricing, &parts.headers, &["orders"]).map(Self)
+        service(pricing, parts, &["orders"]).map(Self)
     }
 }
 
@@ -136,10 +136,10 @@ impl FromRequestParts<Pricing> for OperatorOnly {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, pricing: &Pricing) -> Result<Self, Problem> {
-        service(pricing, &parts.headers, &["presale"]).map(|_| Self(()))
+        service(pricing, parts, &["presale"]).map(|_| Self(()))
     }
 }
 
-fn service(pricing: &Pricing, headers: &HeaderMap, allowed: &[&str]) -> Result<String, Problem> {
-    pricing.callers.check(headers, allowed).map(str::to_owned)
+fn service(pricing: &Pricing, parts: &Parts, allowed: &[&str]) -> Result<String, Problem> {
+    pricing.callers.check(parts, allowed).map(str::to_owned)
 }

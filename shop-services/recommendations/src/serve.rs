@@ -36,7 +36,7 @@ async fn serve(config: ServeConfig, world: World) -> Result<(), RecommendationsE
     let (events, calls) = (Events::register(&mut metrics), Calls::register(&mut metrics));
     let (counts, backlog) = (Recommendations::register(&mut metrics), Backlog::register(&mut metrics));
     let kit = Kit::open(metrics, server, world.started, world.stop).await?;
-    let access = Access::new(&access, call_timeout, calls)?;
+    let access = Access::new(&access, call_timeout, calls, kit.credentials.as_ref())?;
     let database = Database::connect(&database, kit.metrics.database.clone()).await?;
     database.migrate(migrations()).await?;
     kit.depends_on_database(&database);

@@ -125,7 +125,7 @@ where
     Box::pin(async move { work.await.context(name) })
 }
 
-fn main() -> anyhow::Result<()> {
+pub(crate) fn main() -> anyhow::Result<()> {
     let started = Instant::now();
     let service = Cli::parse().service;
     let telemetry = Telemetry::start(service.name(), service.telemetry())?;

@@ -4,7 +4,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use crate::KitError;
-use crate::ready::http_client;
+use crate::ready::{http_client, install_tls_provider};
 
 /// Sends requests to one service.
 #[derive(Debug, Clone)]
@@ -29,6 +29,21 @@ impl Client {
     /// [`KitError::Http`] if no client can be made.
     pub fn new(base: impl Into<String>) -> Result<Self, KitError> {
         Ok(Self { base: base.into(), http: http_client()? })
+    }
+
+    /// A client that shows a certificate (its chain and key in PEM), and believes whom these authorities (in PEM) certify.
+    ///
+    /// # Errors
+    /// [`KitError::Http`] if no client can be made of them.
+    pub fn certified(base: impl Into<String>, authorities: &str, shown: Option<&str>) -> Result<Self, KitError> {
+        install_tls_provider();
+        let failed = || KitError::http("make an HTTP client with a certificate");
+        let believed = reqwest::Certificate::from_pem_bundle(authorities.as_bytes()).map_err(failed())?;
+        let mut builder = reqwest::Client::builder().no_proxy().tls_certs_only(believed);
+        if let Some(shown) = shown {
+            builder = builder.identity(reqwest::Identity::from_pem(shown.as_bytes()).map_err(failed())?);
+        }
+        Ok(Self { base: base.into(), http: builder.build().map_err(failed())? })
     }
 
     /// Sends one request; a body goes as JSON.

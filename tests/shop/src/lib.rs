@@ -4,6 +4,7 @@
 //! runs; what each service is told of the others is written once, in [`Wiring`]. [`PodShop::install`] opens the same
 //! shop on the node, by its chart.
 
+mod authority;
 mod goods;
 mod open;
 mod places;
@@ -12,6 +13,7 @@ mod service;
 mod tour;
 mod wiring;
 
+pub use authority::{Authority, believe};
 pub use open::{Options, Say, Shop};
 pub use pods::{Lot, PROMOTED, PodShop, small};
 pub use service::{Launch, Service};

@@ -48,8 +48,8 @@ async fn run(Cli { listen, products, shop }: Cli) -> anyhow::Result<()> {
     tokio::pin!(interrupted);
     let since = Instant::now();
     let secrets = Secrets::drawn(&mut ChaCha8Rng::from_os_rng());
-    let (program, flags) = (program(shop)?, BTreeMap::new());
-    let options = Options { program, listen, products, secrets, flags, proxied: false };
+    let (program, fronts, flags) = (program(shop)?, BTreeMap::new(), BTreeMap::new());
+    let options = Options { program, listen, products, secrets, certificates: None, fronts, flags, proxied: false };
     let say = |what: String| line(&what);
     let opened = tokio::select! {
         opened = Shop::open(options, &say) => Some(opened),

@@ -34,6 +34,10 @@ pub struct Options {
     pub products: u32,
     /// What must not be known.
     pub secrets: Secrets,
+    /// Folder with a certificate of each service, where they are to know each other by it.
+    pub certificates: Option<PathBuf>,
+    /// Where others find a service that listens elsewhere, by name: something of the caller's stands in between.
+    pub fronts: BTreeMap<&'static str, SocketAddr>,
     /// Flags of services, by name, that count before the shop's own.
     pub flags: BTreeMap<&'static str, Vec<String>>,
     /// Whether a proxy stands in every link, which can spoil what passes.
@@ -69,7 +73,7 @@ impl Shop {
     pub async fn open(options: Options, say: Say<'_>) -> anyhow::Result<Self> {
         let since = Instant::now();
         let step = |what: String| say(format!("{:>5.1} s  {what}", since.elapsed().as_secs_f64()));
-        let Options { program, listen, products, secrets, mut flags, proxied } = options;
+        let Options { program, listen, products, secrets, certificates, fronts, mut flags, proxied } = options;
         let gateway = vacant(listen).await?;
         let (postgres, nats) = tokio::try_join!(Postgres::start(), Nats::start())?;
         step("PostgreSQL and NATS answer".to_owned());
@@ -77,8 +81,10 @@ impl Shop {
         step(format!("{} databases, each with an owner of its own", databases.len()));
 
         let mut wiring = Wiring::new(nats.url(), secrets);
+        wiring.certificates = certificates;
         for name in NAMES[1..].iter().chain(&["psp-sim"]) {
-            wiring.places.insert((*name).to_owned(), free_address()?);
+            let place = fronts.get(name).copied().map_or_else(free_address, Ok)?;
+            wiring.places.insert((*name).to_owned(), place);
         }
         wiring.places.insert("gateway".to_owned(), gateway);
         let proxies = if proxied { proxies(&wiring, &postgres.url()).await? } else { BTreeMap::new() };
@@ -89,15 +95,21 @@ impl Shop {
         let endpoints = folder.join("endpoints.toml");
         std::fs::write(&endpoints, wiring.endpoints()).context("write the gateway's endpoints")?;
         wiring.tables = Some([routes(), endpoints]);
+        let mut addresses = wiring.places.clone();
+        for name in fronts.keys() {
+            addresses.insert((*name).to_owned(), free_address()?);
+        }
         let starting = NAMES.iter().chain(&["psp-sim"]).map(|name| {
             let mut launch = Launch {
                 program: &program,
                 name,
-                address: wiring.places[*name],
+                address: addresses[*name],
                 database: databases.get(name).map(|url| wiring.store(name, "postgres", url)),
                 flags: own_flags(name),
             };
             let more = flags.remove(name).unwrap_or_default();
+            let named = |flag: &str| flag.split('=').next().map(str::to_owned);
+            launch.flags.retain(|own| !more.iter().any(|flag| named(flag) == named(own)));
             launch.flags.extend(more);
             let (wiring, step) = (&wiring, &step);
             async move {

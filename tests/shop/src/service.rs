@@ -51,8 +51,8 @@ impl Service {
     /// Starts it, and waits until it is ready.
     ///
     /// # Errors
-    /// [`KitError::Ended`] or [`KitError::NotReady`] with the log's end.
-    pub async fn start(launch: Launch<'_>, wiring: &Wiring) -> Result<Self, KitError> {
+    /// [`KitError::Ended`] or [`KitError::NotReady`] with the log's end; where a certificate cannot be used.
+    pub async fn start(launch: Launch<'_>, wiring: &Wiring) -> anyhow::Result<Self> {
         let Launch { program, name, address, database, flags } = launch;
         let folder = scratch_folder(name)?;
         let admin = free_address()?;
@@ -65,7 +65,7 @@ impl Service {
         let mut told = wiring.told(name);
         told.extend(database.iter().map(|url| ("SHOP_DATABASE_URL".to_owned(), url.clone())));
         let process = spawn(program, &folder, name, &words, &told)?;
-        let (client, admin) = (Client::new(format!("http://{address}"))?, Client::new(format!("http://{admin}"))?);
+        let (client, admin) = (wiring.client(name, address)?, Client::new(format!("http://{admin}"))?);
         let (program, name) = (program.to_owned(), name.to_owned());
         let mut service = Self { client, address, admin, program, folder, name, database, words, told, process };
         service.becomes_ready().await?;

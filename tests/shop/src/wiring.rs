@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngCore;
-use test_kit::Postgres;
+use test_kit::{Client, Postgres};
+
+use crate::authority;
 
 /// The ten services, in the order in which requests go through them.
 pub const NAMES: [&str; 10] = [
@@ -143,19 +145,70 @@ pub struct Wiring {
     pub issuer: Option<SocketAddr>,
     /// The gateway's table of routes, and its file of endpoints.
     pub tables: Option<[PathBuf; 2]>,
+    /// Folder with a certificate of each service, where they are to know each other by it.
+    pub certificates: Option<PathBuf>,
     /// Secrets.
     pub secrets: Secrets,
+}
+
+/// Services that may call `name`.
+const fn callers(name: &str) -> &'static str {
+    match name.as_bytes() {
+        b"accounts" => "gateway,cart,orders,recommendations",
+        b"pricing" => "gateway,cart,orders,presale",
+        b"inventory" | b"payments" => "gateway,orders",
+        _ => "gateway",
+    }
 }
 
 impl Wiring {
     /// Nobody is anywhere yet.
     pub fn new(nats: String, secrets: Secrets) -> Self {
-        Self { nats, places: BTreeMap::new(), detours: BTreeMap::new(), issuer: None, tables: None, secrets }
+        Self {
+            nats,
+            places: BTreeMap::new(),
+            detours: BTreeMap::new(),
+            issuer: None,
+            tables: None,
+            certificates: None,
+            secrets,
+        }
     }
 
     /// URL of a service; nobody answers there where its place is not known.
     pub fn url(&self, name: &str) -> String {
-        self.places.get(name).map_or_else(|| NOWHERE.to_owned(), |address| format!("http://{address}"))
+        let scheme = if self.is_certified(name) { "https" } else { "http" };
+        self.places.get(name).map_or_else(|| NOWHERE.to_owned(), |address| format!("{scheme}://{address}"))
+    }
+
+    /// Whether callers must show who they are: behind the gateway, where there are certificates.
+    pub fn is_certified(&self, name: &str) -> bool {
+        self.certificates.is_some() && NAMES[1..].contains(&name)
+    }
+
+    /// A client of the service `name` at this address, which calls as the gateway does.
+    ///
+    /// # Errors
+    /// Where the gateway's certificate cannot be used.
+    pub fn client(&self, name: &str, address: SocketAddr) -> anyhow::Result<Client> {
+        match self.certificates.as_deref().filter(|_| self.is_certified(name)) {
+            None => Ok(Client::new(format!("http://{address}"))?),
+            Some(folder) => {
+                let [shown, believed] = authority::shown(folder, "gateway")?;
+                Ok(Client::certified(format!("https://{address}"), &believed, Some(&shown))?)
+            }
+        }
+    }
+
+    /// Where a service finds its certificate, and who may call it.
+    fn certified(&self, name: &str) -> Vec<(&'static str, String)> {
+        let Some(folder) = self.certificates.as_deref().filter(|_| NAMES.contains(&name)) else { return Vec::new() };
+        let files = authority::files(name).map(|file| folder.join(file).display().to_string());
+        let names = ["SHOP_PEER_CERTIFICATE", "SHOP_PEER_KEY", "SHOP_PEER_AUTHORITIES"];
+        let mut told: Vec<_> = names.into_iter().zip(files).collect();
+        told.push(("SHOP_PEER_CALLERS", callers(name).to_owned()));
+        told.push(("SHOP_PEER_WATCH_PERIOD", "100ms".to_owned()));
+        told
     }
 
     /// URL of the service `to` as `from` is told it.
@@ -176,7 +229,8 @@ impl Wiring {
     pub fn told(&self, name: &str) -> Vec<(String, String)> {
         let Secrets { admin, callers: _, master, quote, notice, passwords: _ } = &self.secrets;
         let keys = self.issuer.map_or_else(|| self.told_of(name, "accounts"), |issuer| format!("http://{issuer}"));
-        let mut told = vec![("SHOP_NATS_URL", self.store(name, "nats", &self.nats))];
+        let mut told = self.certified(name);
+        told.push(("SHOP_NATS_URL", self.store(name, "nats", &self.nats)));
         let admin = ("SHOP_ADMIN_TOKEN", admin.clone());
         let callers = ("SHOP_SERVICE_TOKENS", self.secrets.believed());
         let keys = ("SHOP_TOKEN_KEYS_URL", keys);
@@ -213,7 +267,9 @@ impl Wiring {
                 }
             }
             "psp-sim" => {
-                let url = format!("{}/v1/webhooks/psp", self.told_of(name, "payments"));
+                // It is nobody of ours, so it comes as everybody does where services know each other.
+                let door = if self.is_certified("payments") { "gateway" } else { "payments" };
+                let url = format!("{}/v1/webhooks/psp", self.told_of(name, door));
                 told.extend([("PSP_NOTICE_SECRET", notice.clone()), ("PSP_NOTICE_URL", url)]);
             }
             _ => {}

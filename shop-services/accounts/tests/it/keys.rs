@@ -43,7 +43,7 @@ fn reader(accounts: &Accounts, audience: &str) -> Access {
         token_audience: audience.to_owned(),
     };
     let mut metrics = ShopMetrics::new(&Build { service_name: "reader", version: "0" }, ThisProcess);
-    Access::new(&config, Duration::from_secs(30), Calls::register(&mut metrics)).unwrap()
+    Access::new(&config, Duration::from_secs(30), Calls::register(&mut metrics), None).unwrap()
 }
 
 fn bearing(token: &str) -> HeaderMap {

@@ -11,6 +11,7 @@ use shop_contracts::pricing::{QuoteLine, QuoteRequest, SignedQuote};
 use shop_kit::Problem;
 use shop_kit::extract::Json as Body;
 use shop_kit::idempotency::{Begun, IdempotencyKey};
+use shop_kit::peer::PeerError;
 
 use super::{Outcome, Shelf};
 use crate::cart::find;
@@ -65,7 +66,10 @@ pub(super) async fn quote_cart(
     let request = QuoteRequest { lines, currency, country, coupon };
     let away = || Problem::unavailable("pricing gives no answer now", std::time::Duration::from_secs(1));
     let answer = shelf.pricing.call(Method::POST, "/v1/quotes", Some(&request)).await;
-    let (status, body) = answer.map_err(|_| away())?;
+    let (status, body) = answer.map_err(|error| match error {
+        PeerError::Withheld { .. } => away().withheld(),
+        _ => away(),
+    })?;
     if status == StatusCode::OK {
         let quote: SignedQuote = serde_json::from_slice(&body).map_err(|_| away())?;
         return Ok(Json(quote).into_response());

@@ -10,6 +10,7 @@ mod encrypting;
 mod exposing;
 mod following;
 mod forwarding;
+mod framing;
 mod holding;
 mod knowing;
 mod limiting;

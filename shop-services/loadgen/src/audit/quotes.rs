@@ -40,5 +40,34 @@ fn genuine(order: &Order, keys: &[Vec<u8>]) -> bool {
     };
     let holds = |key: &Vec<u8>| UnparsedPublicKey::new(&ED25519, key).verify(signed.as_bytes(), &signature).is_ok();
     let said: Option<Value> = serde_json::from_slice(&claims).ok();
-    keys.iter().any(holds) && said.is_some_and(|said| said == order.quote.0 && said["total"]["amount"] == order.total)
+    keys.iter().any(holds)
+        && said.is_some_and(|said| says(&said, &order.quote.0) && said["total"]["amount"] == order.total)
+}
+
+/// Whether `said` is `kept`; a newer version may say more of it than the one that kept it knew.
+fn says(said: &Value, kept: &Value) -> bool {
+    match (said, kept) {
+        (Value::Object(said), Value::Object(kept)) => {
+            kept.iter().all(|(name, value)| said.get(name).is_some_and(|said| says(said, value)))
+        }
+        (Value::Array(said), Value::Array(kept)) => {
+            said.len() == kept.len() && said.iter().zip(kept).all(|(said, kept)| says(said, kept))
+        }
+        _ => said == kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_kept_was_said_and_more_may_have_been() {
+        let said = json!({"lines": [{"sku": "S", "net": 1, "more": 1}], "total": 2, "more": {}});
+        assert!(says(&said, &json!({"lines": [{"sku": "S", "net": 1}], "total": 2})));
+        for other in [json!({"total": 3}), json!({"lines": []}), json!({"total": 2, "coupon": "C"})] {
+            assert!(!says(&said, &other), "{other}");
+        }
+    }
 }

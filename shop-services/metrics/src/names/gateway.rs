@@ -1,6 +1,6 @@
 //! Metrics of the gateway: what it does with requests beyond handing them on.
 
-use super::{HTTP_CLIENT_DURATION, Kind, Metric, PRIORITY, ROUTE, metric};
+use super::{CIRCUIT_BREAKER_STATE, HTTP_CLIENT_DURATION, Kind, Metric, PRIORITY, ROUTE, metric};
 
 /// Requests sent a second time, to another endpoint.
 pub const RETRY_ATTEMPTS: Metric =
@@ -12,14 +12,6 @@ pub const RETRY_BUDGET_EXHAUSTED: Metric = metric(
     "requests",
     &[],
     "Requests not sent again because too many were",
-);
-/// Whether a service is tried at all.
-pub const CIRCUIT_BREAKER_STATE: Metric = metric(
-    "shop_circuit_breaker_state",
-    Kind::Gauge,
-    "1",
-    &["target"],
-    "0 closed, 1 half open (one request tries), 2 open (all endpoints of the service failed), as of its last request",
 );
 
 /// Demand of each service at the gateway, also while it runs no replica: what its replicas are sized by.

@@ -5,7 +5,7 @@ use shop_contracts::orders::OrderState;
 use shop_contracts::pricing::{QUOTE_TYPE, Quote};
 use shop_kit::process::ThisProcess;
 use shop_kit::signature::verify;
-use shop_metrics::{Build, Calls, ShopMetrics};
+use shop_metrics::{Breakers, Build, Calls, ShopMetrics};
 use shop_orders::config::OthersConfig;
 use shop_orders::order::Claimed;
 use shop_orders::others::{Heard, Others};
@@ -27,7 +27,8 @@ fn others(stage: &Stage, token: &str) -> anyhow::Result<Others> {
         words.extend([format!("--{name}-url=http://{}", service.address), format!("--{name}-token={token}")]);
     }
     let mut metrics = ShopMetrics::new(&Build { service_name: "orders", version: "1" }, ThisProcess);
-    Ok(Others::new(Flags::try_parse_from(words)?.others, &Calls::register(&mut metrics))?)
+    let (calls, breakers) = (Calls::register(&mut metrics), Breakers::register(&mut metrics));
+    Ok(Others::new(Flags::try_parse_from(words)?.others, &calls, &breakers, None)?)
 }
 
 /// The `number`-th order, for so many lamps, as one worker has it.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use shop_metrics::Metric;
-use shop_metrics::names::{ALL, EVENTS, ORDERING};
+use shop_metrics::names::{ALL, CALLING, EVENTS, ORDERING};
 
 use crate::floor::{ADMIN, Service, refusal, until};
 use crate::stage::Stage;
@@ -138,7 +138,8 @@ async fn exports_every_declared_metric_and_no_other() -> anyhow::Result<()> {
     let text = orders.metrics().await;
     let exported: BTreeSet<&str> =
         text.lines().filter_map(|l| l.strip_prefix("# TYPE ")).filter_map(|l| l.split(' ').next()).collect();
-    let declared: BTreeSet<&str> = ALL.iter().chain(EVENTS).chain(ORDERING).map(Metric::registered_name).collect();
+    let declared = ALL.iter().chain(EVENTS).chain(CALLING).chain(ORDERING);
+    let declared: BTreeSet<&str> = declared.map(Metric::registered_name).collect();
     // The drain's duration is shown while the service drains.
     let absent: Vec<_> = declared.difference(&exported).copied().collect();
     assert_eq!(absent, ["shop_drain_duration_seconds"]);

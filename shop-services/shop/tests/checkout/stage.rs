@@ -54,7 +54,7 @@ impl Stage {
         let storing = [&["--sweep-period=100ms"], settings.inventory].concat();
         let paying = [&["--psp-retry-delay=100ms"], settings.payments].concat();
         let (provider, pricing, inventory, payments) = tokio::try_join!(
-            async { Ok(presale_shop::Service::start(psp, &floor.wiring).await?) },
+            presale_shop::Service::start(psp, &floor.wiring),
             Service::start("pricing", at("pricing"), &floor, settings.pricing),
             Service::start("inventory", at("inventory"), &floor, &storing),
             Service::start("payments", at("payments"), &floor, &paying),

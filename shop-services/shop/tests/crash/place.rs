@@ -40,7 +40,7 @@ impl Place {
     pub(crate) async fn serve(&self, name: &str, flags: &[&str]) -> anyhow::Result<Service> {
         let flags = PATIENT.iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
         let (program, database) = (Path::new(env!("CARGO_BIN_EXE_shop")), Some(self.database.clone()));
-        Ok(Service::start(Launch { program, name, address: self.address, database, flags }, &self.wiring).await?)
+        Service::start(Launch { program, name, address: self.address, database, flags }, &self.wiring).await
     }
 
     /// Repeats one request with one key until it is answered for good, as the orders service does.

@@ -57,6 +57,8 @@ async fn main() -> anyhow::Result<()> {
             listen: ([127, 0, 0, 1], 0).into(),
             products: 200,
             secrets: Secrets::drawn(&mut ChaCha8Rng::from_os_rng()),
+            certificates: None,
+            fronts: BTreeMap::new(),
             flags: BTreeMap::new(),
             proxied: false,
         };

@@ -78,7 +78,16 @@ fn options() -> anyhow::Result<Options> {
         flags.entry(service).or_default().push(flag.to_owned());
     }
     let (listen, secrets) = (([127, 0, 0, 1], 0).into(), Secrets::known());
-    Ok(Options { program, listen, products: PRODUCTS, secrets, flags, proxied: true })
+    Ok(Options {
+        program,
+        listen,
+        products: PRODUCTS,
+        secrets,
+        certificates: None,
+        fronts: BTreeMap::new(),
+        flags,
+        proxied: true,
+    })
 }
 
 /// A number from the environment: how a make target says how long and which.

@@ -2,30 +2,14 @@
 
 use std::time::Duration;
 
-use loadgen::journey::preset::Preset;
 use loadgen::journey::run::{Plan, run};
 use loadgen::journey::verdict::Verdict;
-use loadgen::journey::visit::Arrivals;
 use loadgen::progress::Progress;
-use loadgen::session::Assortment;
-use presale_shop::Shop;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::open::{PRODUCTS, audited, open};
-
-/// A flash sale of some seconds.
-pub(crate) fn flash(shop: &Shop, seconds: f64, settle: Duration) -> Plan {
-    Plan {
-        arrivals: Arrivals { preset: Preset::Flash, rate: 2.0, duration: seconds, variation: 0.0, seed: 5 },
-        assortment: Assortment::new(PRODUCTS, 1.0).unwrap(),
-        target: shop.gateway,
-        customers: 12,
-        think: 0.1,
-        timeout: Duration::from_secs(10),
-        settle,
-    }
-}
+use crate::open::{audited, open};
+use crate::plan::flash;
 
 async fn played(plan: Plan) -> anyhow::Result<Verdict> {
     Ok(run(plan, Progress::Silent, CancellationToken::new()).await?)
@@ -34,7 +18,7 @@ async fn played(plan: Plan) -> anyhow::Result<Verdict> {
 #[tokio::test]
 async fn a_flash_sale_through_crashes_loses_no_order_and_the_books_agree() -> anyhow::Result<()> {
     let mut shop = open(&[("orders", "--saga-retry-delay=100ms"), ("payments", "--psp-retry-delay=100ms")]).await?;
-    let sale = tokio::spawn(played(flash(&shop, 9.0, Duration::from_mins(1))));
+    let sale = tokio::spawn(played(flash(shop.gateway, 9.0, Duration::from_mins(1))));
     for name in ["orders", "payments", "inventory"] {
         sleep(Duration::from_millis(1_800)).await;
         let service = shop.services.get_mut(name).unwrap();
@@ -54,7 +38,7 @@ async fn a_flash_sale_through_crashes_loses_no_order_and_the_books_agree() -> an
 async fn orders_that_never_come_to_rest_are_lost_and_the_verdict_says_so() -> anyhow::Result<()> {
     let mut shop = open(&[("orders", "--saga-concurrency=1"), ("orders", "--call-timeout=200ms")]).await?;
     shop.services.get_mut("inventory").unwrap().kill()?;
-    let verdict = played(flash(&shop, 4.0, Duration::from_millis(500))).await?;
+    let verdict = played(flash(shop.gateway, 4.0, Duration::from_millis(500))).await?;
     assert!(!verdict.orders.lost.is_empty() && !verdict.passed, "{}", verdict.table());
     let lost = verdict.orders.lost.len().to_string();
     assert!(verdict.table().contains(&format!("{lost} lost")) && verdict.table().ends_with("NOT passed"));

@@ -8,8 +8,7 @@ use loadgen::audit::{Places, Report, Terms, audit};
 use presale_shop::{Options, Secrets, Shop};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-/// Products that it sells.
-pub(crate) const PRODUCTS: u32 = 20;
+use crate::plan::PRODUCTS;
 
 /// The program `shop` of the same build.
 fn program() -> PathBuf {
@@ -20,12 +19,22 @@ fn program() -> PathBuf {
 
 /// Opens a shop; these flags of services count before its own.
 pub(crate) async fn open(flags: &[(&'static str, &str)]) -> anyhow::Result<Shop> {
+    open_certified(flags, None).await
+}
+
+/// The same, whose services know each other by the certificates in this folder.
+pub(crate) async fn open_certified(
+    flags: &[(&'static str, &str)],
+    certificates: Option<PathBuf>,
+) -> anyhow::Result<Shop> {
     let mut more: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for (service, flag) in flags {
         more.entry(service).or_default().push((*flag).to_owned());
     }
     let (program, listen, secrets) = (program(), ([127, 0, 0, 1], 0).into(), Secrets::known());
-    let options = Options { program, listen, products: PRODUCTS, secrets, flags: more, proxied: false };
+    let fronts = BTreeMap::new();
+    let options =
+        Options { program, listen, products: PRODUCTS, secrets, certificates, fronts, flags: more, proxied: false };
     Shop::open(options, &|_| {}).await
 }
 

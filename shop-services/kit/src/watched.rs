@@ -5,10 +5,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shop_kit::pause::pause;
+use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::GatewayError;
+use crate::pause::pause;
+
+/// A file cannot be read.
+#[derive(Debug, Error)]
+#[error("cannot read {path}: is it there, and may this process read it?")]
+pub struct FileError {
+    /// Which.
+    pub path: PathBuf,
+    /// What the system said.
+    #[source]
+    source: std::io::Error,
+}
 
 /// Files that belong together, as they were read last.
 #[derive(Debug)]
@@ -22,7 +33,7 @@ impl Watched {
     ///
     /// # Errors
     /// Where one cannot be read.
-    pub async fn read(paths: Vec<PathBuf>) -> Result<Self, GatewayError> {
+    pub async fn read(paths: Vec<PathBuf>) -> Result<Self, FileError> {
         let contents = contents(&paths).await?;
         Ok(Self { paths, contents })
     }
@@ -49,15 +60,15 @@ impl Watched {
 }
 
 /// Says that what was read before still holds, and why.
-pub fn stays(why: &GatewayError) {
-    tracing::error!(error = why as &dyn std::error::Error, "what was read before still holds");
+pub fn stays(why: &(dyn std::error::Error + 'static)) {
+    tracing::error!(error = why, "what was read before still holds");
 }
 
-async fn contents(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, GatewayError> {
+async fn contents(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, FileError> {
     let mut read = Vec::with_capacity(paths.len());
     for path in paths {
         let content = tokio::fs::read(path).await;
-        read.push(content.map_err(|source| GatewayError::File { path: path.clone(), source })?);
+        read.push(content.map_err(|source| FileError { path: path.clone(), source })?);
     }
     Ok(read)
 }
