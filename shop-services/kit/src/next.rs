@@ -24,13 +24,15 @@ BEGIN
     FOR kept IN SELECT c.oid::regclass FROM pg_class c
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> '_sqlx_migrations'
     LOOP
-        EXECUTE format('ALTER TABLE %s ADD COLUMN of_the_next_version text NOT NULL DEFAULT ''more''', kept);
+        EXECUTE format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS of_the_next_version text NOT NULL DEFAULT ''more''', kept);
+        COMMIT;
     END LOOP;
 END $$";
 
-/// The next step of a schema's history.
+/// The next step of a schema's history: one table after the other, each in a transaction of its own, for one that locked
+/// several would be in a deadlock with requests of today's version.
 pub(crate) fn step() -> Migration {
-    migration(VERSION, "next", ADD_COLUMNS)
+    Migration { no_tx: true, ..migration(VERSION, "next", ADD_COLUMNS) }
 }
 
 /// The same with one more field in every object. An amount of money is one and the same in every version.

@@ -26,8 +26,8 @@ use crate::plan::{PRODUCTS, failures, steady};
 
 /// How long both versions serve.
 const BESIDE: Duration = Duration::from_secs(4);
-/// Long enough for every client to learn that a connection ends, and for what is in flight.
-const DRAIN: [&str; 2] = ["--drain-delay=1s", "--drain-timeout=30s"];
+/// Long enough for every client to learn that a connection ends, for what is in flight, and for a busy machine.
+const DRAIN: [&str; 3] = ["--drain-delay=1s", "--drain-timeout=30s", "--database-acquire-timeout=30s"];
 /// Longest that a service takes to end.
 const ENDS: Duration = Duration::from_secs(60);
 
