@@ -124,14 +124,7 @@ impl Shop {
         let [catalog, pricing, inventory] = ["catalog", "pricing", "inventory"].map(|name| &services[name].client);
         let skus = goods::deliver(Sellers { catalog, pricing, inventory }, &wiring.secrets.admin).await?;
         step(format!("{products} products, {} prices, {} units of each on the shelf", skus.len(), goods::STOCK));
-        let places = Places {
-            gateway: wiring.url("gateway"),
-            broker: &wiring.nats,
-            provider: wiring.url("psp-sim"),
-            databases: &databases,
-            services: NAMES[1..].iter().map(|name| (*name, wiring.url(name))).collect(),
-        };
-        let places = places.write()?;
+        let places = write_places(&wiring, &databases)?;
         Ok(Self { services, gateway, skus, places, wiring, links: proxies, nats, postgres })
     }
 
@@ -186,6 +179,18 @@ fn own_flags(name: &str) -> Vec<String> {
         _ => &["--drain-delay=0s"],
     };
     flags.iter().map(|flag| (*flag).to_owned()).collect()
+}
+
+/// Writes for the audit where everything is.
+fn write_places(wiring: &Wiring, databases: &BTreeMap<&'static str, String>) -> anyhow::Result<PathBuf> {
+    let places = Places {
+        gateway: wiring.url("gateway"),
+        broker: &wiring.nats,
+        provider: wiring.url("psp-sim"),
+        databases,
+        services: NAMES[1..].iter().map(|name| (*name, wiring.url(name))).collect(),
+    };
+    places.write()
 }
 
 /// The table of routes that the shop is shipped with.
