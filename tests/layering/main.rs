@@ -61,7 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("loadgen", &["shop-contracts", "shop-metrics"]),
     ("test-kit", &["presale-models"]),
     ("presale-shop", &["test-kit"]),
-    ("presale-demo", &["test-kit", "loadgen"]),
+    ("presale-demo", &["test-kit", "loadgen", "presale-shop"]),
 ];
 
 /// Crates that nothing may depend on but tests.

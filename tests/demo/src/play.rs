@@ -10,6 +10,7 @@ use loadgen::progress::Progress;
 use loadgen::run::{Plan, RunError, Surroundings, Verdict as LoadVerdict, run};
 use loadgen::session::{Assortment, Visitors};
 use loadgen::target::Target;
+use presale_shop::PROMOTED;
 use test_kit::Node;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
@@ -22,7 +23,7 @@ use crate::size::Size;
 use crate::verdict::{Story, Verdict};
 use crate::view::View;
 use crate::watch::{Frame, Watch};
-use crate::{page, table, view};
+use crate::{page, table, view, whole};
 
 /// How to play.
 #[derive(Debug)]
@@ -101,6 +102,8 @@ async fn acts(
     }
     let records = Records::default();
     let load = Load::start(visitors, schedule, &records)?;
+    let visits = stage.whole.visits(schedule, options.seed)?;
+    let mut leads = None;
     let mut watch = Watch::new(stage.node.client().await?, &stage.prometheus);
     let mut view = View::open(*schedule, options.plain)?;
     let mut frames: Vec<Frame> = Vec::new();
@@ -118,6 +121,9 @@ async fn acts(
             announced = true;
             announce(schedule).await?;
         }
+        if leads.is_none() && frame.at > schedule.promotion {
+            leads = Some(stage.whole.leads(schedule).await?);
+        }
         if story.sick.is_none() && frame.at >= schedule.fault {
             story.sick = make_sick(&stage.node, &watch, &frame).await?;
         }
@@ -127,18 +133,30 @@ async fn acts(
     }
     drop(view);
     load.end().await?;
+    view::line("the whole shop: waiting for the last orders, looking into the books");
+    story.whole = stage.whole.judged(visits, leads.unwrap_or_default()).await?;
     Ok((frames, records, story))
 }
 
-/// `presale promo create`, as a merchant would.
+/// `presale promo create`, as a merchant would: of the catalog beside its twin, and of five services of the whole shop.
 async fn announce(schedule: &Schedule) -> anyhow::Result<()> {
     let start = Timestamp::from_second(schedule.promotion)?.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let lasts = format!("{}s", schedule.promotion_over - schedule.promotion);
-    let mut command = Command::new(setup::presale());
-    command.args(["promo", "create", "flash", "--namespace", NAMESPACE, "--service", SERVICE]);
-    command.args(["--uplift", UPLIFT, "--start", &start, "--duration", &lasts, "--ready-before", "30s"]);
-    command.env("KUBECONFIG", KUBECONFIG);
-    setup::run(&mut command).await.map(drop)
+    let floor = whole::FLOOR.to_string();
+    let promoted = PROMOTED.map(|(service, _)| service);
+    let events: [(&str, &[&str], &[&str]); 2] = [
+        (NAMESPACE, &[SERVICE], &["--ready-before", "30s"]),
+        (whole::NAMESPACE, &promoted, &["--ready-before", "10s", "--floor", &floor]),
+    ];
+    for (namespace, services, more) in events {
+        let mut command = Command::new(setup::presale());
+        command.args(["promo", "create", "flash", "--namespace", namespace]);
+        command.args(services.iter().flat_map(|service| ["--service", service]));
+        command.args(["--uplift", UPLIFT, "--start", &start, "--duration", &lasts]).args(more);
+        command.env("KUBECONFIG", KUBECONFIG);
+        setup::run(&mut command).await?;
+    }
+    Ok(())
 }
 
 /// Cuts one pod's CPU to a fifth.
