@@ -46,9 +46,10 @@ pub(crate) async fn install(node: &Node, prometheus: SocketAddr) -> anyhow::Resu
     Ok(())
 }
 
-/// Removes the operator, of this run or of an earlier one.
+/// Removes the operator, of this run or of an earlier one, and the Lease that it made: the next is to make its own.
 pub(crate) async fn uninstall(node: &Node) -> anyhow::Result<()> {
     node.helm(&["uninstall", "presale", "--ignore-not-found", "--wait", "--namespace", OPERATOR]).await?;
+    node.kubectl(&["delete", "lease", "presale", "--ignore-not-found", "--namespace", OPERATOR]).await?;
     Ok(())
 }
 
