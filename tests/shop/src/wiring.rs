@@ -29,22 +29,9 @@ pub const NAMES: [&str; 10] = [
 const STATELESS: &str = "gateway";
 /// Services that ask others on their own behalf.
 const CALLERS: [&str; 2] = ["orders", "cart"];
-/// Who is told of whom; all services but the gateway are told of the database server and the broker, too.
-const CALLS: [(&str, &[&str]); 6] = [
-    (
-        "gateway",
-        &[
-            "accounts",
-            "catalog",
-            "pricing",
-            "inventory",
-            "cart",
-            "orders",
-            "payments",
-            "recommendations",
-            "notifications",
-        ],
-    ),
+/// Who is told of whom beside the gateway, which is told of everybody; all others are told of the database server and the
+/// broker, too.
+const CALLS: [(&str, &[&str]); 5] = [
     ("orders", &["accounts", "pricing", "inventory", "payments"]),
     ("cart", &["accounts", "pricing"]),
     ("recommendations", &["accounts"]),
@@ -59,9 +46,10 @@ pub type Link = (&'static str, &'static str);
 
 /// Every link of the shop, customers' to the gateway left aside.
 pub fn links() -> Vec<Link> {
+    let through = NAMES[1..].iter().map(|to| (NAMES[0], *to));
     let calls = CALLS.iter().flat_map(|(from, to)| to.iter().map(|to| (*from, *to)));
     let stores = NAMES[1..].iter().flat_map(|from| ["postgres", "nats"].map(|to| (*from, to)));
-    calls.chain(stores).collect()
+    through.chain(calls).chain(stores).collect()
 }
 
 /// What must not be known outside of the shop.
