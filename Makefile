@@ -50,6 +50,7 @@ clean: ## Remove build output (the tool cache stays)
 -include tests/cluster/cluster.mk
 -include tests/shop/shop.mk
 -include tests/demo/demo.mk
+-include tests/plant/plant.mk
 -include tests/e2e/e2e.mk
 -include tests/chaos/chaos.mk
 -include controller/backtest/bench.mk

@@ -14,10 +14,10 @@ USER_ID=65532:65532
 say() { printf '%s\n' "$*" >&2; }
 
 build() {
-  say "building presale, shop, loadgen and the demonstration statically (the first time takes some minutes) ..."
+  say "building presale, shop, loadgen and the programs that run on pods statically (the first time takes some minutes) ..."
   # In one go: each set of packages has features of its own, and a second set would build the libraries a second time.
   (cd "$ROOT" && RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $TARGET \
-    -p presale -p shop -p loadgen -p presale-demo)
+    -p presale -p shop -p loadgen -p presale-demo -p presale-plant)
 }
 
 # The folder that becomes the image's root. Modes and times do not matter: archive.sh writes its own times.

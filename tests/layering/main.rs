@@ -62,6 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("test-kit", &["presale-models"]),
     ("presale-shop", &["test-kit"]),
     ("presale-demo", &["test-kit", "loadgen"]),
+    ("presale-plant", &["test-kit", "loadgen", "presale-backtest"]),
 ];
 
 /// Crates that nothing may depend on but tests.

@@ -9,6 +9,7 @@ pub mod baseline;
 pub mod contest;
 pub mod forecast;
 pub mod generated;
+pub mod latency;
 pub mod outcome;
 pub mod plant;
 pub mod policy;

@@ -1,7 +1,6 @@
 //! The simulated plant: pods that start late and warm up, drain, queue and overflow, under seeded arrivals and scrapes.
 //!
-//! **Source**: start-up, drain and warm-up settings as in the kubelet and HPA documentation; waits by Erlang C with the
-//! Allen–Cunneen factor.
+//! **Source**: start-up, drain and warm-up settings as in the kubelet and HPA documentation; latencies in `latency.rs`.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -39,6 +38,8 @@ pub struct Plant {
     pub slots: u32,
     /// Mean of the squared coefficients of variation of arrivals and service (1 = M/M/c).
     pub variability: f64,
+    /// Mean time of a request on an idle replica, seconds; 0: what `slots` that are always busy leave to each.
+    pub service_seconds: f64,
     /// A scrape shows the mean of so many seconds before it.
     pub scrape_window_seconds: f64,
     /// Age of a scrape when it can be read, seconds.
@@ -62,6 +63,7 @@ impl Default for Plant {
             retry_share: 0.3,
             slots: 16,
             variability: 1.0,
+            service_seconds: 0.0,
             scrape_window_seconds: 60.0,
             scrape_delay_seconds: 5.0,
             scrape_gap_share: 0.001,
@@ -78,29 +80,6 @@ impl Plant {
         let (from, to) = self.node_add_seconds;
         base + if node { random.random_range(from..=to.max(from)) } else { 0.0 }
     }
-
-    /// Share of requests that wait longer than `seconds`, at `load` requests/s on one replica.
-    pub fn waits_longer(&self, load: f64, seconds: f64) -> f64 {
-        let slots = f64::from(self.slots.max(1));
-        let service = slots / (self.saturation * self.replica_capacity).max(1e-12);
-        let offered = load * service;
-        if offered >= slots {
-            return 1.0;
-        }
-        let wait = erlang_c(self.slots.max(1), offered);
-        let decay = (slots - offered) * seconds / (service * self.variability.max(1e-6));
-        wait * (-decay).exp()
-    }
-}
-
-/// Probability that an arrival finds all `slots` busy, at `offered` erlangs below `slots`.
-pub fn erlang_c(slots: u32, offered: f64) -> f64 {
-    let mut blocked = 1.0;
-    for n in 1..=slots {
-        blocked = offered * blocked / (f64::from(n) + offered * blocked);
-    }
-    let busy = offered / f64::from(slots);
-    blocked / (1.0 - busy * (1.0 - blocked))
 }
 
 /// Offered load per tick with seeded arrivals inside the recorded steps.
@@ -237,15 +216,6 @@ mod tests {
         let mut random = ChaCha8Rng::seed_from_u64(3);
         let late = (0..4000).filter(|_| plant.start_up(&mut random) > plant.lead_seconds).count();
         assert!((120..=280).contains(&late), "{late} of 4000 were late");
-    }
-
-    #[test]
-    fn the_wait_formula_knows_the_textbook_values() {
-        assert!((erlang_c(1, 0.5) - 0.5).abs() < 1e-12, "M/M/1 waits with probability rho");
-        assert!((erlang_c(2, 1.0) - 1.0 / 3.0).abs() < 1e-12);
-        let plant = plant();
-        assert!(plant.waits_longer(9.0, 0.1) < plant.waits_longer(10.0, 0.1));
-        assert!((plant.waits_longer(11.0, 0.1) - 1.0).abs() < 1e-12, "saturated");
     }
 
     #[test]
