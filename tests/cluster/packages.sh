@@ -4,6 +4,7 @@
 #   packages.sh ground     what one node of Kubernetes needs
 #   packages.sh tests      what the tests without a node need
 #   packages.sh browser    what the tests of web pages need
+#   packages.sh bench      what the shop's gateway is measured beside
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -13,7 +14,8 @@ packages_of() {
     ground) echo containerd runc containernetworking-plugins iptables iproute2 conntrack openssl curl procps ;;
     tests) echo postgresql util-linux gcc libc6-dev qemu-user ;;
     browser) echo chromium ;;
-    *) say "packages: unknown set '$1'; known: ground tests browser"; exit 2 ;;
+    bench) echo nginx-light ;;
+    *) say "packages: unknown set '$1'; known: ground tests browser bench"; exit 2 ;;
   esac
 }
 

@@ -14,7 +14,8 @@ chaos-shop: packages ## An hour of chaos in the whole shop under load, then its 
 	cargo test --workspace --test chaos_shop -- --nocapture
 
 .PHONY: bench-shop
-bench-shop: packages ## Cold starts, memory, orders and reservations per second, the gateway beside nginx (ONLY=name SECONDS_OF_LOAD=10)
+bench-shop: packages ## Cold starts, memory, orders and reservations per second, overload, start from zero, the gateway beside nginx (ONLY=name SECONDS_OF_LOAD=10)
+	@tests/cluster/packages.sh bench
 	@tests/cluster/tools.sh nats-server >/dev/null
 	cargo build --release -p shop
 	cargo run --release -p presale-shop --example bench -- --only "$${ONLY:-}" --seconds "$${SECONDS_OF_LOAD:-10}"

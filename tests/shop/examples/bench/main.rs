@@ -1,12 +1,14 @@
-//! What the shop costs on this machine: cold starts, memory, orders and reservations per second, and the gateway
-//! beside nginx. Prints one table; run it on a quiet machine.
+//! What the shop costs on this machine: cold starts, memory, orders and reservations per second, an overload, a
+//! start from zero, and the gateway beside nginx. Prints one table; run it on a quiet machine.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod orders;
+mod overload;
 mod proxy;
 mod start;
 mod stock;
+mod zero;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,7 +25,7 @@ struct Cli {
     /// The program `shop`; where absent, the one of the same build
     #[arg(long, value_name = "FILE")]
     shop: Option<PathBuf>,
-    /// Only measurements whose name begins like this: start, memory, stock, orders, gateway
+    /// Only measurements whose name begins like this: start, memory, stock, orders, overload, zero, gateway
     #[arg(long, default_value = "", value_name = "NAME")]
     only: String,
     /// Seconds of load for each figure
@@ -51,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
     ensure!(program.is_file(), "{} is missing: run `cargo build --release -p shop` and try again", program.display());
     let wanted = |name: &str| name.starts_with(&only);
     let mut rows = Vec::new();
-    if ["start", "memory", "stock", "orders"].iter().any(|name| wanted(name)) {
+    if ["start", "memory", "stock", "orders", "overload", "zero"].iter().any(|name| wanted(name)) {
         let options = Options {
             program: program.clone(),
             listen: ([127, 0, 0, 1], 0).into(),
@@ -74,6 +76,12 @@ async fn main() -> anyhow::Result<()> {
         }
         if wanted("orders") {
             rows.extend(orders::confirmed(&shop, seconds).await?);
+        }
+        if wanted("overload") {
+            rows.push(overload::checkout(&shop, seconds).await?);
+        }
+        if wanted("zero") {
+            rows.push(zero::held(&program, &mut shop).await?);
         }
         shop.close().await?;
     }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, interval, sleep};
 use crate::{Row, row};
 
 /// Customers who order; each may do so once per second, and twenty times at once.
-const CUSTOMERS: u32 = 200;
+pub(crate) const CUSTOMERS: u32 = 200;
 /// Rates that are tried, orders per second.
 const RATES: [u32; 9] = [25, 50, 75, 100, 125, 150, 200, 250, 300];
 /// Longest 99th percentile from created to its end, seconds.
@@ -28,12 +28,10 @@ const AGES: &str = "SELECT CASE WHEN o.step IS NULL THEN extract(epoch FROM max(
 
 /// Orders at rising rates.
 pub(crate) async fn confirmed(shop: &Shop, seconds: u32) -> anyhow::Result<Vec<Row>> {
-    people::open(shop.gateway, CUSTOMERS).await?;
-    let ready = stream::iter((0..CUSTOMERS).map(Customer)).map(|customer| buyer(shop, customer));
-    let buyers: Vec<(String, String)> = ready.buffered(4).try_collect().await?;
+    let buyers = buyers(shop, 0).await?;
     let (mut best, mut list) = (0.0, Vec::new());
     for rate in RATES {
-        let (accepted, took) = step(shop, &buyers, rate, seconds).await?;
+        let (accepted, took) = step(shop, &buyers, rate, seconds, "bench").await?;
         let mut ages: Vec<f64> = ages(shop, took).await?;
         ages.sort_by(f64::total_cmp);
         let p99 = ages.get(ages.len().saturating_sub(1) * 99 / 100).copied().unwrap_or(f64::INFINITY);
@@ -51,7 +49,19 @@ pub(crate) async fn confirmed(shop: &Shop, seconds: u32) -> anyhow::Result<Vec<R
 }
 
 /// A customer's token, and a quote for one thing.
-async fn buyer(shop: &Shop, customer: Customer) -> anyhow::Result<(String, String)> {
+pub(crate) type Buyer = (String, String);
+
+/// Customers who are about to order, from the `first` one on; who has ordered has an empty cart.
+pub(crate) async fn buyers(shop: &Shop, first: u32) -> anyhow::Result<Vec<Buyer>> {
+    people::open(shop.gateway, first + CUSTOMERS).await?;
+    stream::iter((first..first + CUSTOMERS).map(Customer))
+        .map(|customer| buyer(shop, customer))
+        .buffered(4)
+        .try_collect()
+        .await
+}
+
+async fn buyer(shop: &Shop, customer: Customer) -> anyhow::Result<Buyer> {
     let mut connection = Connection::from(shop.gateway, address(u64::from(customer.0)));
     let mut send = async |message: Message| {
         let answer = connection.send(&message, Instant::now() + Duration::from_secs(20)).await;
@@ -70,12 +80,19 @@ async fn buyer(shop: &Shop, customer: Customer) -> anyhow::Result<(String, Strin
 }
 
 /// Places orders at this rate, whether or not the shop keeps up; returns how many were accepted and how long it took.
-async fn step(shop: &Shop, buyers: &[(String, String)], rate: u32, seconds: u32) -> anyhow::Result<(usize, Duration)> {
+/// No two steps have the same `name` and rate.
+pub(crate) async fn step(
+    shop: &Shop,
+    buyers: &[Buyer],
+    rate: u32,
+    seconds: u32,
+    name: &str,
+) -> anyhow::Result<(usize, Duration)> {
     let (mut tick, since, mut orders) = (interval(Duration::from_secs(1) / rate), Instant::now(), Vec::new());
     for number in 0..(rate * seconds) as usize {
         tick.tick().await;
         let (token, quote) = &buyers[number % buyers.len()];
-        let key = format!("bench-{rate}-{number}");
+        let key = format!("{name}-{rate}-{number}");
         let body = json!({"quote": quote, "payment_method": "tok_ok"});
         let place: Message = message(http::Method::POST, "/v1/orders").bearer(token).key(&key).json(&body).into();
         let mut connection = Connection::new(shop.gateway);
@@ -92,7 +109,7 @@ async fn step(shop: &Shop, buyers: &[(String, String)], rate: u32, seconds: u32)
 }
 
 /// How old each order of this step was at its end; waits for them for a while.
-async fn ages(shop: &Shop, took: Duration) -> anyhow::Result<Vec<f64>> {
+pub(crate) async fn ages(shop: &Shop, took: Duration) -> anyhow::Result<Vec<f64>> {
     let mut connection = PgConnection::connect(&shop.services["orders"].database()).await?;
     let since = Instant::now();
     loop {

@@ -81,7 +81,7 @@ pub(crate) async fn beside_nginx(program: &Path, seconds: u32) -> anyhow::Result
     }
     let ratio = match efficiency.as_slice() {
         [ours, theirs] => format!("{:.0} %", 100.0 * ours / theirs),
-        _ => "nginx is not installed: apt-get install nginx-light".to_owned(),
+        _ => "nginx is not installed: run tests/cluster/packages.sh bench".to_owned(),
     };
     rows.push(row("gateway (token, limit, metrics) ÷ nginx (bare), requests per CPU-second", ratio, "≥ 60 %; ≥ 80 %"));
     drop(service);
