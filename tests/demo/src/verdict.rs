@@ -6,6 +6,7 @@ use crate::records::{Failed, Seconds};
 use crate::scenario::{Act, MAXIMUM, MINIMUM, SLO, Schedule};
 use crate::size::Size;
 use crate::watch::Frame;
+use crate::whole::{self, Seen};
 
 /// One side in one act.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,6 +43,8 @@ pub(crate) struct Story {
     pub(crate) evicted: Option<i64>,
     /// When as many pods were Ready again without it.
     pub(crate) healed: Option<i64>,
+    /// The whole shop.
+    pub(crate) whole: Seen,
 }
 
 /// The whole verdict.
@@ -89,6 +92,7 @@ impl Verdict {
         };
         verdict.void = verdict.least_idle < 0.10;
         verdict.promises = promises(&verdict, schedule, frames, seconds);
+        verdict.promises.extend(whole::promises(&story.whole));
         verdict
     }
 
@@ -220,6 +224,7 @@ mod tests {
             idle: 0.5,
             well: Vec::new(),
             promotion: None,
+            shop: None,
         }
     }
 
@@ -237,8 +242,8 @@ mod tests {
             let second = |p99| Some(Second { offered: 50, failed: Failed::default(), p99_ms: Some(p99) });
             (at, [second(40.0), second(if slow { 900.0 } else { 40.0 })])
         });
-        let story =
-            Story { sick: Some(("a".into(), s.fault)), evicted: Some(s.fault + 40), healed: Some(s.fault + 45) };
+        let (sick, whole) = (Some(("a".into(), s.fault)), whole::tests::good());
+        let story = Story { sick, evicted: Some(s.fault + 40), healed: Some(s.fault + 45), whole };
         (frames.collect(), seconds.collect(), story)
     }
 
