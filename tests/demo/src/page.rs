@@ -100,7 +100,7 @@ fn figures(verdict: &Verdict) -> String {
                     <th>Replica-minutes</tr>"
         .to_owned();
     let acts = verdict.acts.iter().map(|(act, figures)| (act.title(), figures));
-    for (title, sides) in acts.chain([("The whole", &verdict.whole)]) {
+    for (title, sides) in acts.chain([("From start to end", &verdict.whole)]) {
         for (side, figures) in SIDES.iter().zip(sides) {
             let p99 = figures.worst_p99_ms.map_or("none".to_owned(), |ms| format!("{ms:.0} ms"));
             let _ = write!(

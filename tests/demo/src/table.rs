@@ -55,7 +55,7 @@ pub(crate) fn verdict(verdict: &Verdict) -> String {
         "", "", "requests", "failed", "worst p99", "seconds > SLO", "replica-minutes"
     );
     let acts = verdict.acts.iter().map(|(act, figures)| (act.title(), figures));
-    for (title, sides) in acts.chain([("the whole", &verdict.whole)]) {
+    for (title, sides) in acts.chain([("from start to end", &verdict.whole)]) {
         for (side, figures) in SIDES.iter().zip(sides) {
             let title = if *side == SIDES[0] { title } else { "" };
             row(&mut text, title, side, figures);
