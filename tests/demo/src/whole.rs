@@ -8,7 +8,7 @@ use loadgen::audit::Report;
 use loadgen::journey::run::run;
 use loadgen::journey::verdict::Verdict;
 use loadgen::progress::Progress;
-use presale_shop::{Day, FLOOR, Lot, PROMOTED, PodShop, Secrets, arrive, audited, failed, small};
+use presale_shop::{Day, FLOOR, Lot, NAMES, PROMOTED, PodShop, Secrets, arrive, audited, failed, small};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::Serialize;
@@ -23,7 +23,7 @@ use crate::verdict::Promise;
 /// Namespace that the demonstration makes and removes.
 pub(crate) const NAMESPACE: &str = "presale-demo-shop";
 /// Services that it has.
-pub(crate) const SERVICES: usize = 10;
+pub(crate) const SERVICES: usize = NAMES.len();
 /// The operator as the API server knows it.
 const ACCOUNT: &str = "system:serviceaccount:presale-system:presale";
 const NODE_PORT: u16 = 30_283;
