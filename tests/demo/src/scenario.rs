@@ -42,7 +42,7 @@ const STEP: i64 = 300;
 /// How long the daily rise lasts.
 const RISE_LASTS: i64 = 240;
 /// From the machine being measured to both services and the whole shop being Ready, generously.
-const SETUP: i64 = 100;
+const SETUP: i64 = 70;
 /// Load that both have seen before the rise may come.
 const SETTLES: i64 = 20;
 /// From the end of the last act to the minimum.
@@ -184,7 +184,7 @@ mod tests {
             assert!(s.rise >= s.open + SETTLES && s.rise % STEP == 0, "{s:?}");
             let apart = s.promotion_over + 15 <= s.rise || s.fall + 15 <= s.promotion;
             assert!(apart && s.fault_over < s.fall, "{s:?}");
-            assert!(s.close - now <= 13 * 60 - 20, "{s:?} takes {} s", s.close - now);
+            assert!(s.close - now <= 12 * 60 - 10, "{s:?} takes {} s", s.close - now);
         }
     }
 
