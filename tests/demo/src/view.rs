@@ -134,10 +134,10 @@ fn now_playing(schedule: &Schedule, at: i64) -> &'static str {
 fn draw(canvas: &mut Canvas<'_>, schedule: &Schedule, frames: &[Frame], seconds: &Seconds, story: &Story) {
     let rows = Layout::vertical([
         Constraint::Length(3),
-        Constraint::Percentage(36),
-        Constraint::Percentage(28),
+        Constraint::Percentage(32),
+        Constraint::Percentage(24),
         Constraint::Min(6),
-        Constraint::Length(9),
+        Constraint::Length(8),
     ]);
     let [head, load, replicas, latency, foot] = rows.areas(canvas.area());
     let Some(frame) = frames.last() else { return };
@@ -221,8 +221,9 @@ fn words(frame: &Frame, story: &Story) -> Paragraph<'static> {
         lines.push(Line::from(format!("{pod}: CPU cut to a fifth, {state}")));
     }
     let shop = frame.shop.iter().flatten();
-    let each = shop.map(|one| format!("{} {}/{}", one.service, one.ready, one.desired)).collect::<Vec<_>>().join("  ");
-    lines.push(Line::from(format!("whole shop, Ready/decided: {each}")));
+    // Name and count stay in one line: a space that does not break.
+    let each = shop.map(|one| format!("{}\u{a0}{}/{}", one.service, one.ready, one.desired)).collect::<Vec<_>>();
+    lines.push(Line::from(format!("whole shop, Ready/decided: {}", each.join("  "))));
     if story.whole.ready.iter().any(Option::is_some) {
         lines.push(Line::from(format!("Ready before its promotion: {}", whole::each(&story.whole.ready))));
     }
