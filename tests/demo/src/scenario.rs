@@ -39,16 +39,16 @@ pub(crate) const PRODUCTS: u32 = 10_000;
 
 /// The forecast's grid: the daily rise begins with one of its steps.
 const STEP: i64 = 300;
-/// How long the daily rise lasts.
-const RISE_LASTS: i64 = 220;
+/// How long the daily rise lasts: whole minutes, since the forecast tells no shorter ones apart.
+const RISE_LASTS: i64 = 240;
 /// From the machine being measured to both services and the whole shop being Ready, generously.
 const SETUP: i64 = 40;
 /// Load that both have seen before the rise may come.
 const SETTLES: i64 = 40;
 /// From the end of the last act to the minimum.
 const DESCENT: i64 = 70;
-/// From the end of the rise to the promotion: both are back at their minimum, as before any other promotion.
-const BOTH_DESCEND: i64 = 130;
+/// From the end of the rise to the promotion: the twin is back at its minimum, as before any other promotion.
+const TWIN_DESCENDS: i64 = 70;
 const PROMOTION_LASTS: i64 = 60;
 const ANNOUNCED_BEFORE: i64 = 120;
 
@@ -76,13 +76,13 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Lays the acts around the next step of the forecast's grid that leaves time to set up: the rise, and when both are
-    /// calm again the promotion.
+    /// Lays the acts around the next step of the forecast's grid that leaves time to set up: the rise, and when the
+    /// twin is calm again the promotion.
     pub(crate) fn from(now: i64) -> Self {
         let open = now + SETUP;
         let rise = (open + SETTLES + STEP - 1).div_euclid(STEP) * STEP;
         let fall = rise + RISE_LASTS;
-        let promotion = fall + BOTH_DESCEND;
+        let promotion = fall + TWIN_DESCENDS;
         let promotion_over = promotion + PROMOTION_LASTS;
         Self {
             open,
@@ -178,7 +178,7 @@ mod tests {
             let s = Schedule::from(now);
             assert!(s.announced >= s.open && s.promotion - s.announced == ANNOUNCED_BEFORE, "{s:?}");
             assert!(s.rise >= s.open + SETTLES && s.rise % STEP == 0, "{s:?}");
-            assert!(s.fall + 30 <= s.promotion && s.fault_over < s.fall, "{s:?}");
+            assert!(s.fall % 60 == 0 && s.fall + 30 <= s.promotion && s.fault_over < s.fall, "{s:?}");
             assert!(s.close - now <= 15 * 60 - 40, "{s:?} takes {} s", s.close - now);
         }
     }
