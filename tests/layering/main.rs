@@ -60,8 +60,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("loadgen", &["shop-contracts", "shop-metrics"]),
     ("test-kit", &["presale-models"]),
-    ("presale-shop", &["test-kit"]),
-    ("presale-demo", &["test-kit", "loadgen"]),
+    ("presale-shop", &["test-kit", "loadgen"]),
+    ("presale-demo", &["test-kit", "loadgen", "presale-shop"]),
     ("presale-plant", &["test-kit", "loadgen", "presale-backtest"]),
 ];
 

@@ -1,4 +1,5 @@
-//! One shop service under Presale and its twin under a real HPA, on the same minutes, on a real Kubernetes.
+//! One shop service under Presale and its twin under a real HPA, on the same minutes, on a real Kubernetes, and the
+//! whole shop beside them.
 //!
 //! Exit code 0: every promise was kept; 1: one was broken; 2: the machine was too busy for a verdict; 3: it could not
 //! be played to its end.
@@ -15,6 +16,7 @@ mod table;
 mod verdict;
 mod view;
 mod watch;
+mod whole;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

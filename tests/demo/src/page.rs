@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context;
+use presale_shop::PROMOTED;
 use serde::Serialize;
 
 use crate::chart::{Chart, Line};
@@ -12,7 +13,8 @@ use crate::scenario::{self, SIDES, Schedule};
 use crate::size::Size;
 use crate::table;
 use crate::verdict::{Story, Verdict};
-use crate::watch::Frame;
+use crate::watch::{Frame, Staffed};
+use crate::whole::Seen;
 
 /// Everything that was seen.
 #[derive(Debug, Serialize)]
@@ -81,6 +83,7 @@ fn html(material: &Material<'_>) -> String {
     }
     html.push_str("</ul>");
     html.push_str(&figures(verdict));
+    html.push_str(&shop(&material.story.whole));
     for chart in charts(material) {
         html.push_str(&chart.svg());
     }
@@ -97,7 +100,7 @@ fn figures(verdict: &Verdict) -> String {
                     <th>Replica-minutes</tr>"
         .to_owned();
     let acts = verdict.acts.iter().map(|(act, figures)| (act.title(), figures));
-    for (title, sides) in acts.chain([("The whole", &verdict.whole)]) {
+    for (title, sides) in acts.chain([("From start to end", &verdict.whole)]) {
         for (side, figures) in SIDES.iter().zip(sides) {
             let p99 = figures.worst_p99_ms.map_or("none".to_owned(), |ms| format!("{ms:.0} ms"));
             let _ = write!(
@@ -111,7 +114,19 @@ fn figures(verdict: &Verdict) -> String {
     html
 }
 
-fn charts(material: &Material<'_>) -> [Chart; 3] {
+/// The services of the whole shop that the promotion reached.
+fn shop(seen: &Seen) -> String {
+    let mut html =
+        "<table><tr><th>The whole shop<th><th>Scaled before the promotion<th>Ready before it</tr>".to_owned();
+    let told = |seconds: Option<i64>| seconds.map_or("never".to_owned(), |seconds| format!("{seconds} s"));
+    for ((service, _), (ordered, ready)) in PROMOTED.iter().zip(seen.ordered.into_iter().zip(seen.ready)) {
+        let _ = write!(html, "<tr><td>{service}<td><td>{}<td>{}</tr>", told(ordered), told(ready));
+    }
+    html.push_str("</table>");
+    html
+}
+
+fn charts(material: &Material<'_>) -> [Chart; 4] {
     let s = material.schedule;
     let frames: Vec<&Frame> = material.frames.iter().filter(|frame| (s.open..=s.close).contains(&frame.at)).collect();
     let span = (s.open, s.close);
@@ -131,42 +146,35 @@ fn charts(material: &Material<'_>) -> [Chart; 3] {
             .collect::<Vec<_>>()
     };
     let line = |name, class, points| Line { name, class, points };
+    let chart = |title, lines| Chart { title, span, lines, band: Vec::new(), acts: acts(), limit: None, top: None };
+    let load = [
+        line("forecast, median", "median", of(&|f| f.band.map(|band| band[1]))),
+        line("load as Presale reads it", "load", of(&|f| f.load)),
+    ];
     let load = Chart {
-        title: "Load and its forecast, requests per second",
-        span,
-        lines: vec![
-            line("forecast, median", "median", of(&|f| f.band.map(|band| band[1]))),
-            line("load as Presale reads it", "load", of(&|f| f.load)),
-        ],
         band: frames.iter().filter_map(|f| f.band.map(|[low, _, high]| (f.at, low, high))).collect(),
-        acts: acts(),
-        limit: None,
-        top: None,
+        ..chart("Load and its forecast, requests per second", load.into())
     };
     let ready = |side: usize| of(&|f| f.ready[side].map(f64::from));
-    let replicas = Chart {
-        title: "Ready pods",
-        span,
-        lines: vec![
-            line("decided by Presale", "thin", of(&|f| f.decision.as_ref().map(|d| f64::from(d.desired)))),
-            line("HPA twin", "hpa", ready(1)),
-            line("Presale", "presale", ready(0)),
-        ],
-        band: Vec::new(),
-        acts: acts(),
-        limit: None,
-        top: None,
-    };
+    let replicas = [
+        line("decided by Presale", "thin", of(&|f| f.decision.as_ref().map(|d| f64::from(d.desired)))),
+        line("HPA twin", "hpa", ready(1)),
+        line("Presale", "presale", ready(0)),
+    ];
+    let latency = [line("HPA twin", "hpa", p99(1)), line("Presale", "presale", p99(0))];
+    let latency_title = "99th percentile of each second, milliseconds (cut off at ten times the objective)";
     let latency = Chart {
-        title: "99th percentile of each second, milliseconds (cut off at ten times the objective)",
-        span,
-        lines: vec![line("HPA twin", "hpa", p99(1)), line("Presale", "presale", p99(0))],
-        band: Vec::new(),
-        acts: acts(),
         limit: Some(scenario::SLO.as_secs_f64() * 1000.0),
         top: Some(scenario::SLO.as_secs_f64() * 10_000.0),
+        ..chart(latency_title, latency.into())
     };
-    [load, replicas, latency]
+    let pods = |count: fn(&Staffed) -> u32| of(&|f| Some(f64::from(f.shop.as_ref()?.iter().map(count).sum::<u32>())));
+    let shop = [
+        line("decided by Presale", "thin", pods(|service| service.desired)),
+        line("Ready", "presale", pods(|service| service.ready)),
+    ];
+    let shop = chart("The whole shop: Ready pods of its ten services", shop.into());
+    [load, chart("Ready pods", replicas.into()), latency, shop]
 }
 
 fn escaped(text: &str) -> String {

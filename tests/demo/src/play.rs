@@ -22,7 +22,7 @@ use crate::size::Size;
 use crate::verdict::{Story, Verdict};
 use crate::view::View;
 use crate::watch::{Frame, Watch};
-use crate::{page, table, view};
+use crate::{page, table, view, whole};
 
 /// How to play.
 #[derive(Debug)]
@@ -45,7 +45,10 @@ pub(crate) async fn play(options: Options, stop: CancellationToken) -> anyhow::R
     let ground_stays = setup::ground_is_up();
     let played = stop.run_until_cancelled(Box::pin(from_floor_to_end(&options))).await;
     if options.keep {
-        view::line(&format!("left running: kubectl --kubeconfig {KUBECONFIG} -n {NAMESPACE} get shop,promo,pods"));
+        view::line(&format!(
+            "left running: kubectl --kubeconfig {KUBECONFIG} -n {NAMESPACE} get shop,promo,pods; -n {} has the whole shop",
+            whole::NAMESPACE
+        ));
     } else {
         view::line("clearing away");
         setup::clear_away(ground_stays).await?;
@@ -101,11 +104,12 @@ async fn acts(
     }
     let records = Records::default();
     let load = Load::start(visitors, schedule, &records)?;
+    let visits = stage.whole.visits(schedule, options.seed)?;
     let mut watch = Watch::new(stage.node.client().await?, &stage.prometheus);
     let mut view = View::open(*schedule, options.plain)?;
     let mut frames: Vec<Frame> = Vec::new();
     let mut story = Story::default();
-    let mut announced = false;
+    let mut cues = Cues { schedule: *schedule, seed: options.seed, announced: false, opened: false };
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     while now().as_second() < schedule.close {
@@ -114,38 +118,66 @@ async fn acts(
             bail!("ended by a key");
         }
         let frame = watch.look(now()).await?;
-        if !announced && frame.at >= schedule.announced {
-            announced = true;
-            announce(schedule).await?;
-        }
-        if story.sick.is_none() && frame.at >= schedule.fault {
-            story.sick = make_sick(&stage.node, &watch, &frame).await?;
-        }
+        cues.play(stage, &frame, &mut story).await?;
         follow(&mut story, &frames, &frame);
         frames.push(frame);
         view.show(&frames, &records.seconds(), &story)?;
     }
     drop(view);
     load.end().await?;
+    view::line("the whole shop: waiting for the last orders, looking into the books");
+    story.whole = stage.whole.judged(visits, schedule, story.whole.ready).await?;
     Ok((frames, records, story))
 }
 
-/// `presale promo create`, as a merchant would.
-async fn announce(schedule: &Schedule) -> anyhow::Result<()> {
+/// What is to be done when, and what has been done already.
+#[derive(Debug)]
+struct Cues {
+    schedule: Schedule,
+    seed: u64,
+    announced: bool,
+    opened: bool,
+}
+
+impl Cues {
+    /// Does what is due.
+    async fn play(&mut self, stage: &Stage, frame: &Frame, story: &mut Story) -> anyhow::Result<()> {
+        let schedule = &self.schedule;
+        if !self.announced && frame.at >= schedule.announced {
+            self.announced = true;
+            announce(schedule, self.seed).await?;
+        }
+        if !self.opened && frame.at > schedule.promotion {
+            self.opened = true;
+            story.whole.ready = stage.whole.ready(schedule).await?;
+        }
+        if story.sick.is_none() && frame.at >= schedule.fault {
+            story.sick = make_sick(&stage.node, frame).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `presale promo create`, as a merchant would: for the catalog beside its twin, and for five services of the whole shop.
+async fn announce(schedule: &Schedule, seed: u64) -> anyhow::Result<()> {
     let start = Timestamp::from_second(schedule.promotion)?.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let lasts = format!("{}s", schedule.promotion_over - schedule.promotion);
-    let mut command = Command::new(setup::presale());
-    command.args(["promo", "create", "flash", "--namespace", NAMESPACE, "--service", SERVICE]);
-    command.args(["--uplift", UPLIFT, "--start", &start, "--duration", &lasts, "--ready-before", "30s"]);
-    command.env("KUBECONFIG", KUBECONFIG);
-    setup::run(&mut command).await.map(drop)
+    let catalog = ["promo", "create", "flash", "--service", SERVICE, "--uplift", UPLIFT, "--start", &start];
+    let catalog = catalog.into_iter().chain(["--duration", &lasts, "--ready-before", "30s"]).map(str::to_owned);
+    let shop = whole::day(schedule, seed).announcement(&start);
+    for (namespace, args) in [(NAMESPACE, catalog.collect()), (whole::NAMESPACE, shop)] {
+        let mut command = Command::new(setup::presale());
+        command.args(args).args(["--namespace", namespace]).env("KUBECONFIG", KUBECONFIG);
+        setup::run(&mut command).await?;
+    }
+    Ok(())
 }
 
 /// Cuts one pod's CPU to a fifth.
-async fn make_sick(node: &Node, watch: &Watch<'_>, frame: &Frame) -> anyhow::Result<Option<(String, i64)>> {
+async fn make_sick(node: &Node, frame: &Frame) -> anyhow::Result<Option<(String, i64)>> {
     let Some(pod) = frame.well.first() else { return Ok(None) };
-    let uid = watch.uid(pod).await?;
-    node.cut_cpu(&uid, 200)?;
+    let uid = node.kubectl(&["get", "pod", pod, "-o", "jsonpath={.metadata.uid}", "-n", NAMESPACE]).await?;
+    node.cut_cpu(uid.trim(), 200)?;
     Ok(Some((pod.clone(), frame.at)))
 }
 

@@ -39,17 +39,15 @@ pub(crate) const PRODUCTS: u32 = 10_000;
 
 /// The forecast's grid: the daily rise begins with one of its steps.
 const STEP: i64 = 300;
-/// How long the daily rise lasts.
+/// How long the daily rise lasts: whole minutes, since the forecast tells no shorter ones apart.
 const RISE_LASTS: i64 = 240;
-/// From the machine being measured to both services being Ready, generously.
-const SETUP: i64 = 60;
+/// From the machine being measured to both services and the whole shop being Ready, generously.
+const SETUP: i64 = 40;
 /// Load that both have seen before the rise may come.
-const SETTLES: i64 = 20;
+const SETTLES: i64 = 40;
 /// From the end of the last act to the minimum.
-const DESCENT: i64 = 75;
-/// A promotion fits before the rise if there is so much time.
-const PROMOTION_FITS: i64 = 195;
-/// From the end of the rise to a promotion after it: the twin is back at its minimum, as before any other promotion.
+const DESCENT: i64 = 70;
+/// From the end of the rise to the promotion: the twin is back at its minimum, as before any other promotion.
 const TWIN_DESCENDS: i64 = 70;
 const PROMOTION_LASTS: i64 = 60;
 const ANNOUNCED_BEFORE: i64 = 120;
@@ -78,16 +76,14 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Lays the acts around the next step of the forecast's grid that leaves time to set up: the promotion before the
-    /// rise where it fits, else after it.
+    /// Lays the acts around the next step of the forecast's grid that leaves time to set up: the rise, and when the
+    /// twin is calm again the promotion.
     pub(crate) fn from(now: i64) -> Self {
         let open = now + SETUP;
         let rise = (open + SETTLES + STEP - 1).div_euclid(STEP) * STEP;
         let fall = rise + RISE_LASTS;
-        let before = rise - open >= PROMOTION_FITS;
-        let promotion = if before { open + ANNOUNCED_BEFORE } else { fall + TWIN_DESCENDS };
+        let promotion = fall + TWIN_DESCENDS;
         let promotion_over = promotion + PROMOTION_LASTS;
-        let last = if before { fall } else { promotion_over };
         Self {
             open,
             rise,
@@ -97,7 +93,7 @@ impl Schedule {
             promotion_over,
             fault: rise + 90,
             fault_over: rise + 180,
-            close: last + DESCENT,
+            close: promotion_over + DESCENT,
         }
     }
 
@@ -182,9 +178,8 @@ mod tests {
             let s = Schedule::from(now);
             assert!(s.announced >= s.open && s.promotion - s.announced == ANNOUNCED_BEFORE, "{s:?}");
             assert!(s.rise >= s.open + SETTLES && s.rise % STEP == 0, "{s:?}");
-            let apart = s.promotion_over + 15 <= s.rise || s.fall + 15 <= s.promotion;
-            assert!(apart && s.fault_over < s.fall, "{s:?}");
-            assert!(s.close - now <= 12 * 60 - 20, "{s:?} takes {} s", s.close - now);
+            assert!(s.fall % 60 == 0 && s.fall + 30 <= s.promotion && s.fault_over < s.fall, "{s:?}");
+            assert!(s.close - now <= 15 * 60 - 40, "{s:?} takes {} s", s.close - now);
         }
     }
 

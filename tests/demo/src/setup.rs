@@ -13,6 +13,7 @@ use tokio::process::Command;
 
 use crate::scenario::{self, NAMESPACE, NODE_PORTS, SERVICE, TWIN};
 use crate::size::{self, Size};
+use crate::whole::{self, Whole};
 
 /// Namespace of the operator.
 const OPERATOR: &str = "presale-system";
@@ -55,7 +56,10 @@ impl Floor {
         self.node.kubectl(&ready).await?;
         let asked = ["get", "pod/measured", "-o", "jsonpath={.metadata.uid}", "-n", NAMESPACE];
         let uid = self.node.kubectl(&asked).await?;
-        let size = size::measure(&self.node, uid.trim(), NODE_PORTS[0], seed).await?;
+        let looks = size::measure(&self.node, uid.trim(), NODE_PORTS[0], seed).await?;
+        let told: Vec<String> = looks.iter().map(|look| format!("{:.2}", look.request_cpu_ms)).collect();
+        say(format!("in {} looks at it: {} ms of CPU", looks.len(), told.join(", ")));
+        let size = *looks.get(looks.len() / 2).context("nothing was measured")?;
         self.node.kubectl(&["delete", "pod/measured", "service/measured", "--wait=true", "-n", NAMESPACE]).await?;
         Ok(size)
     }
@@ -68,11 +72,13 @@ pub(crate) struct Stage {
     pub(crate) node: Node,
     /// The server whose past is generated and whose present is scraped.
     pub(crate) prometheus: Prometheus,
+    /// The whole shop beside the catalog.
+    pub(crate) whole: Whole,
     _postgres: Postgres,
 }
 
 impl Stage {
-    /// Builds it up on a floor. Half a minute on a warm machine.
+    /// Builds it up on a floor. A minute on a warm machine.
     pub(crate) async fn build(
         floor: Floor,
         visitors: Visitors,
@@ -96,7 +102,9 @@ impl Stage {
         for port in NODE_PORTS {
             Node::opened(port).await?;
         }
-        Ok(Self { node, prometheus, _postgres: postgres })
+        say("Helm: the whole shop, ten services behind their gateway".into());
+        let whole = Whole::open(&node).await?;
+        Ok(Self { node, prometheus, whole, _postgres: postgres })
     }
 }
 
@@ -113,7 +121,7 @@ pub(crate) async fn clear_away(ground_stays: bool) -> anyhow::Result<()> {
 /// Removes what this or an earlier run left: first what the operator runs, then the operator.
 async fn clear(node: &Node) -> anyhow::Result<()> {
     let gone = ["--ignore-not-found", "--wait=true", "--timeout=90s"];
-    node.kubectl(&[["delete", "namespace", NAMESPACE].as_slice(), &gone].concat()).await?;
+    node.kubectl(&[["delete", "namespace", NAMESPACE, whole::NAMESPACE].as_slice(), &gone].concat()).await?;
     let mut helm = Command::new(test_kit::tool("helm")?);
     helm.args(["uninstall", "presale", "--namespace", OPERATOR, "--ignore-not-found", "--wait", "--kubeconfig"]);
     run(helm.arg(node.kubeconfig())).await?;
@@ -128,8 +136,10 @@ async fn node_with(images: &[PathBuf]) -> anyhow::Result<Node> {
         node.import(image).await?;
     }
     clear(&node).await?;
-    node.kubectl(&["create", "namespace", NAMESPACE]).await?;
-    node.kubectl(&["wait", "--for=create", "serviceaccount/default", "--timeout=60s", "-n", NAMESPACE]).await?;
+    for namespace in [NAMESPACE, whole::NAMESPACE] {
+        node.kubectl(&["create", "namespace", namespace]).await?;
+        node.kubectl(&["wait", "--for=create", "serviceaccount/default", "--timeout=60s", "-n", namespace]).await?;
+    }
     Ok(node)
 }
 
@@ -171,8 +181,8 @@ async fn prometheus(visitors: Visitors, open: i64) -> anyhow::Result<Prometheus>
         history::write(&past, std::thread::available_parallelism()?, &mut out)
     });
     written.await?.context("write the past")?;
-    let scrape =
-        include_str!("../manifests/scrape.yaml").replace("KUBECONFIG", KUBECONFIG).replace("NAMESPACE", NAMESPACE);
+    let scrape = include_str!("../manifests/scrape.yaml").replace("KUBECONFIG", KUBECONFIG);
+    let scrape = scrape.replace("WHOLE_SHOP", whole::NAMESPACE).replace("NAMESPACE", NAMESPACE).replace("TWIN", TWIN);
     let options = PrometheusOptions {
         history_files: vec![path],
         scrape_yaml: scrape,

@@ -6,6 +6,7 @@ use crate::records::{Failed, Seconds};
 use crate::scenario::{Act, MAXIMUM, MINIMUM, SLO, Schedule};
 use crate::size::Size;
 use crate::watch::Frame;
+use crate::whole::{self, Seen};
 
 /// One side in one act.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,6 +43,8 @@ pub(crate) struct Story {
     pub(crate) evicted: Option<i64>,
     /// When as many pods were Ready again without it.
     pub(crate) healed: Option<i64>,
+    /// The whole shop.
+    pub(crate) whole: Seen,
 }
 
 /// The whole verdict.
@@ -89,6 +92,7 @@ impl Verdict {
         };
         verdict.void = verdict.least_idle < 0.10;
         verdict.promises = promises(&verdict, schedule, frames, seconds);
+        verdict.promises.extend(whole::promises(&story.whole));
         verdict
     }
 
@@ -220,6 +224,7 @@ mod tests {
             idle: 0.5,
             well: Vec::new(),
             promotion: None,
+            shop: None,
         }
     }
 
@@ -237,8 +242,8 @@ mod tests {
             let second = |p99| Some(Second { offered: 50, failed: Failed::default(), p99_ms: Some(p99) });
             (at, [second(40.0), second(if slow { 900.0 } else { 40.0 })])
         });
-        let story =
-            Story { sick: Some(("a".into(), s.fault)), evicted: Some(s.fault + 40), healed: Some(s.fault + 45) };
+        let (sick, whole) = (Some(("a".into(), s.fault)), whole::tests::good());
+        let story = Story { sick, evicted: Some(s.fault + 40), healed: Some(s.fault + 45), whole };
         (frames.collect(), seconds.collect(), story)
     }
 
@@ -248,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_run_that_keeps_its_promises_passes() {
-        for now in [1_800_000_000, 1_800_000_170] {
+        for now in [1_800_000_000, 1_800_000_150] {
             let s = Schedule::from(now);
             let (frames, seconds, story) = good(&s);
             let verdict = Verdict::of(&s, SIZE, &frames, &seconds, &story);

@@ -15,7 +15,8 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, LegendPosition, P
 use crate::records::Seconds;
 use crate::scenario::{MAXIMUM, SLO, Schedule};
 use crate::verdict::Story;
-use crate::watch::Frame;
+use crate::watch::{Frame, Staffed};
+use crate::whole;
 
 /// Time that the charts reach back, seconds.
 const BACK: i64 = 240;
@@ -90,7 +91,7 @@ fn in_a_line(schedule: &Schedule, frame: &Frame, seconds: &Seconds) -> String {
     let decision = frame.decision.as_ref().map_or("none yet".to_owned(), |d| format!("{} {}", d.desired, d.reason));
     format!(
         "{} {:<10} load {:>4} forecast {band:<12} | Presale {}/{} ready p99 {:>5} ms, decided {decision}{} | HPA {}/{} \
-         ready p99 {:>5} ms | idle {:.0} %",
+         ready p99 {:>5} ms | whole shop {} | idle {:.0} %",
         Schedule::clock(frame.at),
         now_playing(schedule, frame.at),
         number(frame.load),
@@ -101,8 +102,18 @@ fn in_a_line(schedule: &Schedule, frame: &Frame, seconds: &Seconds) -> String {
         count(frame.ready[1]),
         count(frame.pods[1]),
         ms(twin),
+        shop_in_short(frame),
         frame.idle * 100.0
     )
+}
+
+/// How many services of the whole shop have what was decided, and how many pods that is.
+fn shop_in_short(frame: &Frame) -> String {
+    let Some(shop) = &frame.shop else { return "?".to_owned() };
+    let services = shop.iter().filter(|service| service.is_ready()).count();
+    let pods = |of: fn(&Staffed) -> u32| shop.iter().map(of).sum::<u32>();
+    let (ready, desired) = (pods(|service| service.ready), pods(|service| service.desired));
+    format!("{services}/{} services, {ready}/{desired} pods ready", whole::SERVICES)
 }
 
 fn now_playing(schedule: &Schedule, at: i64) -> &'static str {
@@ -123,10 +134,10 @@ fn now_playing(schedule: &Schedule, at: i64) -> &'static str {
 fn draw(canvas: &mut Canvas<'_>, schedule: &Schedule, frames: &[Frame], seconds: &Seconds, story: &Story) {
     let rows = Layout::vertical([
         Constraint::Length(3),
-        Constraint::Percentage(36),
-        Constraint::Percentage(28),
+        Constraint::Percentage(32),
+        Constraint::Percentage(24),
         Constraint::Min(6),
-        Constraint::Length(6),
+        Constraint::Length(8),
     ]);
     let [head, load, replicas, latency, foot] = rows.areas(canvas.area());
     let Some(frame) = frames.last() else { return };
@@ -208,6 +219,13 @@ fn words(frame: &Frame, story: &Story) -> Paragraph<'static> {
             (None, None) => format!("sick for {} s", frame.at - since),
         };
         lines.push(Line::from(format!("{pod}: CPU cut to a fifth, {state}")));
+    }
+    let shop = frame.shop.iter().flatten();
+    // Name and count stay in one line: a space that does not break.
+    let each = shop.map(|one| format!("{}\u{a0}{}/{}", one.service, one.ready, one.desired)).collect::<Vec<_>>();
+    lines.push(Line::from(format!("whole shop, Ready/decided: {}", each.join("  "))));
+    if story.whole.ready.iter().any(Option::is_some) {
+        lines.push(Line::from(format!("Ready before its promotion: {}", whole::each(&story.whole.ready))));
     }
     Paragraph::new(lines).wrap(Wrap { trim: true }).block(Block::bordered().title(" why "))
 }

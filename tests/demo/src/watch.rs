@@ -14,6 +14,7 @@ use test_kit::Prometheus;
 
 use crate::host::Idleness;
 use crate::scenario::{NAMESPACE, SERVICE, TWIN};
+use crate::whole;
 
 /// One look. What could not be read is `None`, never zero.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +39,33 @@ pub(crate) struct Frame {
     pub(crate) well: Vec<String>,
     /// Phase of the promotion, and the replicas that its plan asks for.
     pub(crate) promotion: Option<(String, Option<u32>)>,
+    /// Services of the whole shop, by name.
+    pub(crate) shop: Option<Vec<Staffed>>,
+}
+
+/// One service of the whole shop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Staffed {
+    /// Its name.
+    pub(crate) service: String,
+    /// Pods that it has Ready.
+    pub(crate) ready: u32,
+    /// Replicas that Presale decided.
+    pub(crate) desired: u32,
+}
+
+impl Staffed {
+    /// From a `ShopService`; `None` where its status says neither yet.
+    fn of(object: &DynamicObject) -> Option<Self> {
+        let count = |path: &str| u32::try_from(object.data.pointer(path)?.as_u64()?).ok();
+        let (ready, desired) = (count("/status/readyReplicas")?, count("/status/desiredReplicas")?);
+        Some(Self { service: object.name_any(), ready, desired })
+    }
+
+    /// Whether it has what was decided.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.desired > 0 && self.ready >= self.desired
+    }
 }
 
 /// The last decision, as the status says it.
@@ -72,7 +100,8 @@ impl<'a> Watch<'a> {
         let idle = self.idleness.look()?;
         let (presale, twin) = tokio::join!(self.deployment(SERVICE), self.deployment(TWIN));
         let (status, promotion) = tokio::join!(self.ours("ShopService", SERVICE), self.ours("PromotionEvent", "flash"));
-        let (well, band, load) = tokio::join!(self.well(), self.band(), self.figure("presale_load", ""));
+        let (well, shop) = tokio::join!(self.well(), self.shop());
+        let (band, load) = tokio::join!(self.band(), self.figure("presale_load", ""));
         let counts = |deployment: &Option<Deployment>| {
             let status = deployment.as_ref().and_then(|deployment| deployment.status.as_ref());
             let count = |count: Option<i32>| u32::try_from(count.unwrap_or(0)).ok();
@@ -96,14 +125,8 @@ impl<'a> Watch<'a> {
             idle,
             well,
             promotion: promotion.as_ref().and_then(phase),
+            shop,
         })
-    }
-
-    /// A pod's unique id, for its control group.
-    pub(crate) async fn uid(&self, pod: &str) -> anyhow::Result<String> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let uid = pods.get(pod).await?.uid();
-        uid.ok_or_else(|| anyhow::anyhow!("pod {pod} has no uid"))
     }
 
     async fn deployment(&self, name: &str) -> Option<Deployment> {
@@ -113,10 +136,21 @@ impl<'a> Watch<'a> {
 
     /// The status of one of Presale's objects.
     async fn ours(&self, kind: &str, name: &str) -> Option<Value> {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("presale.dev", "v1alpha1", kind));
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), NAMESPACE, &resource);
+        let api = self.all(kind, NAMESPACE);
         let object = tokio::time::timeout(LIMIT, api.get_opt(name)).await.ok()?.ok()??;
         object.data.get("status").cloned()
+    }
+
+    async fn shop(&self) -> Option<Vec<Staffed>> {
+        let api = self.all("ShopService", whole::NAMESPACE);
+        let listed = tokio::time::timeout(LIMIT, api.list(&ListParams::default())).await.ok()?.ok()?;
+        Some(listed.items.iter().filter_map(Staffed::of).collect())
+    }
+
+    /// Presale's objects of one kind.
+    fn all(&self, kind: &str, namespace: &str) -> Api<DynamicObject> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("presale.dev", "v1alpha1", kind));
+        Api::namespaced_with(self.client.clone(), namespace, &resource)
     }
 
     async fn well(&self) -> Vec<String> {

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use jiff::Timestamp;
 use presale_crds::Occurrence;
-use presale_shop::PROMOTED;
+use presale_shop::{FLOOR, PROMOTED};
 
-use crate::release::now;
+use crate::release::{ACCOUNT, now};
 use crate::stage::Stage;
-use crate::until;
-
-/// Replicas that it asks of each at least.
-const FLOOR: usize = 2;
+use crate::{DAY, until};
 
 /// When it is.
 pub(crate) struct Planned {
@@ -26,10 +23,8 @@ pub(crate) struct Planned {
 
 /// Creates it, and looks whether those that are called grow before those that call them.
 pub(crate) async fn create(stage: &Stage) -> anyhow::Result<Planned> {
-    let (floor, lasts) = (FLOOR.to_string(), format!("{}s", crate::visits::DAY * 2.0 / 3.0));
-    let mut args = vec!["promo", "create", "flash", "--start", "in 75s", "--duration", &lasts];
-    args.extend(["--uplift", "3", "--floor", &floor, "--ready-before", "10s"]);
-    args.extend(PROMOTED.iter().flat_map(|(service, _)| ["--service", *service]));
+    let announcement = DAY.announcement("in 75s");
+    let args: Vec<&str> = announcement.iter().map(String::as_str).collect();
     let asked = now();
     stage.presale(&args).await?;
     let Occurrence { start, end, plan, .. } = until("it is planned", Duration::from_secs(20), || async {
@@ -53,13 +48,8 @@ pub(crate) async fn check(stage: &Stage, planned: &Planned) -> anyhow::Result<()
         "Ready so many seconds before {}: {PROMOTED:?} {before:?}",
         planned.start
     );
-    let written = stage.written()?;
-    let mut ordered: Vec<Timestamp> = Vec::new();
-    for (service, _) in PROMOTED {
-        let mine = written.iter().filter(|entry| entry.resource.ends_with("/scale") && entry.name == service);
-        let scaled = mine.filter(|entry| entry.at >= planned.asked);
-        ordered.push(scaled.map(|entry| entry.at).min().with_context(|| format!("{service} was never scaled"))?);
-    }
-    ensure!(ordered.is_sorted(), "they were ordered at {ordered:?}, {PROMOTED:?}");
+    let ordered = stage.shop.ordered(ACCOUNT, planned.asked)?;
+    let in_order = ordered.iter().all(Option::is_some) && ordered.is_sorted();
+    ensure!(in_order, "they were ordered at {ordered:?}, {PROMOTED:?}");
     Ok(())
 }

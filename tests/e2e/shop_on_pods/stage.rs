@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client};
 use presale_crds::PromotionEvent;
-use presale_shop::{Lot, PodShop, Secrets, small};
+use presale_shop::{Lot, PodShop, Secrets, arrive, small};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use test_kit::{AuditEntries, Node, Prometheus, PrometheusOptions};
+use test_kit::{Node, Prometheus, PrometheusOptions};
 
-use crate::release::{self, ACCOUNT, now};
+use crate::release;
 
 /// The way in on 127.0.0.1.
 const NODE_PORT: u16 = 30_480;
 /// Products that the shop sells.
-pub(crate) const PRODUCTS: u32 = 60;
+const PRODUCTS: u32 = 60;
 /// Label of every pod that Presale runs, with its service.
 const SERVICE: &str = "presale.dev/service";
 /// The stage; databases, broker and Prometheus end with it.
@@ -26,14 +25,13 @@ pub(crate) struct Stage {
     pub(crate) shop: PodShop,
     client: Client,
     namespace: String,
-    began: Timestamp,
     _prometheus: Prometheus,
 }
 
 impl Stage {
     pub(crate) async fn build() -> anyhow::Result<Self> {
         let node = release::node().await?;
-        let (began, namespace, client) = (now(), node.namespace().await?, node.client().await?);
+        let (namespace, client) = (node.namespace().await?, node.client().await?);
         let prometheus = prometheus(&namespace).await?;
         release::install(&node, node.open_to_pods(&prometheus.address()).await?).await?;
         let secrets = Secrets::drawn(&mut ChaCha8Rng::from_os_rng());
@@ -46,9 +44,8 @@ impl Stage {
             values: small(),
         };
         let shop = PodShop::install(lot).await?;
-        let stage = Self { node, shop, client, namespace, began, _prometheus: prometheus };
-        crate::visits::arrive(&stage).await?;
-        Ok(stage)
+        arrive(&shop).await?;
+        Ok(Self { node, shop, client, namespace, _prometheus: prometheus })
     }
 
     /// Removes what was built.
@@ -85,12 +82,6 @@ impl Stage {
             restarted.extend(again.map(|container| format!("{service}: {:?}", container.last_state)));
         }
         Ok(restarted)
-    }
-
-    /// What the operator wrote since the stage was built.
-    pub(crate) fn written(&self) -> anyhow::Result<AuditEntries> {
-        let began = self.began;
-        Ok(self.node.audit().writes()?.by_user(ACCOUNT).in_namespace(&self.namespace).filter(|entry| entry.at >= began))
     }
 
     /// All pods and services as kubectl shows them, for a failure to be understood.

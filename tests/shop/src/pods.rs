@@ -75,6 +75,8 @@ pub struct PodShop {
     pub gateway: SocketAddr,
     /// What it sells.
     pub skus: Vec<String>,
+    /// Products that its SKUs belong to.
+    pub products: u32,
     /// File that says where databases, broker and provider are; only its owner may read it.
     pub places: PathBuf,
     node: Node,
@@ -113,7 +115,7 @@ impl PodShop {
         };
         let places = places.write()?;
         let (node, namespace) = (lot.node.clone(), lot.namespace.to_owned());
-        Ok(Self { gateway, skus, places, node, namespace, _nats: nats, _postgres: postgres })
+        Ok(Self { gateway, skus, products: lot.products, places, node, namespace, _nats: nats, _postgres: postgres })
     }
 
     /// Seconds by which the `floor`-th pod of each promoted service was Ready before `start`, in the order of
@@ -131,6 +133,18 @@ impl PodShop {
             since.sort_unstable();
             Some(start.duration_since(*since.get(floor.checked_sub(1)?)?).as_secs())
         };
+        Ok(PROMOTED.iter().map(|(service, _)| of(service)).collect())
+    }
+
+    /// When `operator` scaled each promoted service for the first time since `since`, in the order of [`PROMOTED`]; `None`
+    /// where it did not.
+    ///
+    /// # Errors
+    /// Where the audit log of the API server cannot be read.
+    pub fn ordered(&self, operator: &str, since: Timestamp) -> anyhow::Result<Vec<Option<Timestamp>>> {
+        let written = self.node.audit().writes()?.by_user(operator).in_namespace(&self.namespace);
+        let scaled = written.filter(|entry| entry.resource.ends_with("/scale") && entry.at >= since);
+        let of = |service: &str| scaled.iter().filter(|entry| entry.name == service).map(|entry| entry.at).min();
         Ok(PROMOTED.iter().map(|(service, _)| of(service)).collect())
     }
 }
