@@ -131,7 +131,7 @@ pub async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Re
     demand.set_limit(gateway.directory.concurrency());
 
     let status = response.status();
-    span.record("http.response.status_code", status.as_u16());
+    telemetry::answered(&span, status);
     let labels =
         Served { http_request_method: known(&method), http_route: label, http_response_status_code: status.as_u16() };
     http.served(&labels, since.elapsed());

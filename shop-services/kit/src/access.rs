@@ -15,6 +15,7 @@ use crate::keys::{Keys, KeysError};
 use crate::mutual::Credentials;
 use crate::peer::{Peer, PeerError};
 use crate::problem::Problem;
+use crate::verified::Verified;
 
 /// The type of users' tokens.
 pub const ACCESS_TYPE: &str = "at+jwt";
@@ -57,10 +58,11 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     }
 }
 
-/// Checks users' tokens; clones share the keys.
+/// Checks users' tokens; clones share the keys and what was checked already.
 #[derive(Debug, Clone)]
 pub struct Access {
     keys: Keys,
+    verified: Verified<AccessClaims>,
     issuer: String,
     audience: String,
 }
@@ -79,7 +81,7 @@ impl Access {
         let AccessConfig { token_keys_url, token_issuer, token_audience } = config;
         let peer = Peer::new("issuer", token_keys_url, timeout, metrics)?.showing(credentials, token_issuer)?;
         let keys = Keys::of(peer);
-        Ok(Self { keys, issuer: token_issuer.clone(), audience: token_audience.clone() })
+        Ok(Self { keys, verified: Verified::default(), issuer: token_issuer.clone(), audience: token_audience.clone() })
     }
 
     /// The user who calls.
@@ -88,15 +90,26 @@ impl Access {
     /// 401 without a valid token, 503 where the keys that check it cannot be had.
     pub async fn check(&self, headers: &HeaderMap, now: Timestamp) -> Result<Uuid, Problem> {
         let token = bearer(headers)?;
+        let edition = self.keys.edition().await;
+        let known = edition.and_then(|edition| self.verified.get(token, edition));
+        let claims = if let Some(claims) = known { claims } else { self.verify(token, edition).await? };
+        if claims.hold(&self.issuer, &self.audience, now) {
+            return Ok(claims.sub);
+        }
+        Err(Problem::unauthorized("the token is not valid here and now"))
+    }
+
+    /// Checks a signature, and remembers one that is right as long as these keys are believed.
+    async fn verify(&self, token: &str, edition: Option<u64>) -> Result<AccessClaims, Problem> {
         let claims: AccessClaims = self.keys.verify(token, ACCESS_TYPE).await.map_err(|error| match error {
             KeysError::Signature(_) => Problem::unauthorized("the token is not valid here"),
             KeysError::Unavailable => {
                 Problem::unavailable("the keys that check tokens cannot be had", Duration::from_secs(5))
             }
         })?;
-        if claims.hold(&self.issuer, &self.audience, now) {
-            return Ok(claims.sub);
+        if let Some(edition) = edition {
+            self.verified.insert(token, edition, claims.clone());
         }
-        Err(Problem::unauthorized("the token is not valid here and now"))
+        Ok(claims)
     }
 }

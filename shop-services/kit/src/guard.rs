@@ -59,7 +59,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let response = guard.answer(priority, request, next).instrument(span.clone()).await;
 
     let status = response.status();
-    span.record("http.response.status_code", status.as_u16());
+    telemetry::answered(&span, status);
     if status.is_server_error() {
         let _entered = span.enter();
         tracing::warn!(status = status.as_u16(), took_ms = since.elapsed().as_millis(), "request failed");

@@ -39,6 +39,8 @@ pub struct Keys {
 struct Known {
     keys: Vec<PublicKey>,
     since: Option<Instant>,
+    /// How often they were fetched.
+    edition: u64,
 }
 
 /// Why a statement is not believed.
@@ -83,6 +85,14 @@ impl Keys {
         Ok(signature::verify(statement, typ, &known.keys)?)
     }
 
+    /// The number of the keys that are believed now; another one whenever they were fetched, and `None` where that is due.
+    /// What was checked under a number holds as long as the number.
+    pub async fn edition(&self) -> Option<u64> {
+        let known = self.known.read().await;
+        let fresh = known.since.is_some_and(|since| since.elapsed() < FRESH);
+        fresh.then_some(known.edition)
+    }
+
     /// Fetches the keys behind the requests that can do with those there are.
     fn refresh(&self, kid: String) {
         if let Ok(turn) = Arc::clone(&self.fetching).try_lock_owned() {
@@ -100,7 +110,8 @@ impl Keys {
         let published = self.ask().await.inspect_err(|why| tracing::warn!(why, "the published keys cannot be had"));
         *not_before = Some(Instant::now() + if published.is_ok() { PAUSE } else { RETRY });
         if let Ok(keys) = published {
-            *self.known.write().await = Known { keys, since: Some(now) };
+            let mut known = self.known.write().await;
+            *known = Known { keys, since: Some(now), edition: known.edition + 1 };
         }
     }
 

@@ -39,6 +39,7 @@ pub mod server;
 pub mod service;
 pub mod signature;
 pub mod telemetry;
+mod verified;
 pub mod watched;
 pub mod webhook;
 pub mod world;

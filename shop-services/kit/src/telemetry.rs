@@ -66,7 +66,12 @@ impl Telemetry {
             .with_current_span(true)
             .with_span_list(false)
             .with_writer(std::io::stderr);
-        let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer(service));
+        // Who looks at a trace asks how long a span took, not which thread polled it how often: that costs at every poll.
+        let spans = tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer(service))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false);
         tracing_subscriber::registry()
             .with(filter)
             .with(logs)
@@ -118,12 +123,16 @@ pub fn request_span(headers: &HeaderMap, method: &http::Method, route: &str) -> 
         otel.kind = "server",
         http.request.method = %method,
         http.route = route,
-        http.response.status_code = Empty,
         trace_id = Empty,
         span_id = Empty,
     );
     join(&span, &TraceContextPropagator::new().extract(&Headers(headers)));
     span
+}
+
+/// Says in the trace of a request how it was answered; a log line that needs it says so itself.
+pub fn answered(span: &Span, status: http::StatusCode) {
+    span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
 }
 
 /// The span of one event at work: a child of the request that caused it, through the broker.
@@ -149,8 +158,8 @@ fn join(span: &Span, parent: &opentelemetry::Context) {
     let context = span.context();
     let ids = context.span().span_context().clone();
     if ids.is_valid() {
-        span.record("trace_id", tracing::field::display(ids.trace_id()));
-        span.record("span_id", tracing::field::display(ids.span_id()));
+        // In one go: the log's layer reads and writes all of a span's fields anew for each.
+        tracing::record_all!(span, trace_id = %ids.trace_id(), span_id = %ids.span_id());
     }
 }
 

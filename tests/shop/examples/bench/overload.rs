@@ -59,6 +59,7 @@ pub(crate) async fn checkout(shop: &Shop, seconds: u32) -> anyhow::Result<Row> {
             let (mut come, mut left_out) = (0_u64, 0_u64);
             while since.elapsed() < Duration::from_secs(u64::from(seconds) + 2) {
                 tick.tick().await;
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
                 let due = (since.elapsed().as_secs_f64() * capacity * 3.0) as u64;
                 while come < due {
                     come += 1;
