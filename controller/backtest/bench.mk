@@ -15,6 +15,11 @@ bench-traces: ## Score forecasts and race every policy over the recordings in TR
 	cargo run --release -p presale-backtest --example ablation -- $(TRACES)
 	cargo run --release -p presale-backtest --example race -- $(TRACES) "$(ONLY)" $(LEAD)
 
+.PHONY: bench-reserve
+bench-reserve: ## Presale with and without a warm reserve over the recordings in TRACES=DIR (LEAD=180 seconds, ONLY=prefix)
+	@ls $(TRACES)/*.csv* >/dev/null 2>&1 || { echo "no recordings in $(TRACES): make bench-reserve TRACES=DIR names a folder of timestamp,value files"; exit 1; }
+	cargo run --release -p presale-backtest --example reserve -- $(TRACES) "$(ONLY)" $(LEAD)
+
 .PHONY: bench-ablation
 bench-ablation: ## Score the forecaster on the recordings in TRACES=DIR with one expert left out at a time
 	@ls $(TRACES)/*.csv* >/dev/null 2>&1 || { echo "no recordings in $(TRACES): make bench-ablation TRACES=DIR names a folder of timestamp,value files"; exit 1; }

@@ -144,6 +144,15 @@ impl QuantileForecast {
         self.rows.get(i).map(|row| interpolate(row, level.get()))
     }
 
+    /// Value of row `i` at any level as [`Self::value`] says, but beyond the highest of [`LEVELS`] loads thin out exponentially,
+    /// as [`Self::shortage`] has it. `None` past the horizon. **Unit**: the signal's. **Range**: ≥ the value at the highest level.
+    pub fn far_value(&self, i: usize, level: Level) -> Option<f64> {
+        let row = self.rows.get(i)?;
+        let exceeds = |level: Level| 1.0 - level.get();
+        let farther = libm::log(exceeds(LEVELS[LEVELS.len() - 1]) / exceeds(level)).max(0.0);
+        Some(interpolate(row, level.get()) + thinning(row) * farther)
+    }
+
     /// Load of row `i` that is expected to find no supply, E[(load − supply)⁺]. Loads are spread evenly between neighbouring
     /// [`LEVELS`], none lie below the lowest, and beyond the highest they thin out exponentially. `None` past the horizon.
     /// **Unit**: the signal's, both. **Range**: ≥ 0, falls as the supply grows.
@@ -240,6 +249,9 @@ mod tests {
         assert!((forecast.value(0, Level::new(0.85).unwrap()).unwrap() - 4.0).abs() < 1e-12);
         assert!((forecast.value(0, Level::new(0.999).unwrap()).unwrap() - 6.0).abs() < 1e-12);
         assert_eq!(forecast.value(1, LEVELS[2]), None);
+        let far = |p| forecast.far_value(0, Level::new(p).unwrap()).unwrap();
+        assert!((far(0.99) - 6.0).abs() < 1e-12 && (far(0.5) - 3.0).abs() < 1e-12);
+        assert!((far(0.999) - (6.0 + 10.0_f64.ln() / 2.5_f64.ln())).abs() < 1e-9);
     }
 
     /// E[(load − x)⁺] by adding up the very distribution in small steps.

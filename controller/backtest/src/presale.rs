@@ -71,7 +71,6 @@ pub struct Presale {
     announced: Announced,
     promotions: Vec<PromotionFloor>,
     fast: FastSignal,
-    waiting: f64,
     wanted: u32,
 }
 
@@ -114,7 +113,6 @@ impl Presale {
             past: None,
             promotions: Vec::new(),
             fast: FastSignal::default(),
-            waiting: 0.0,
             wanted: 0,
         }
     }
@@ -204,14 +202,15 @@ impl Presale {
         self.forecast = self.model.as_ref().and_then(|m| m.predict(&request).ok());
     }
 
-    /// The load by the fast signal, and of what waits as much as would be served within a tick; `None` without a reserve.
-    fn live_load(&self) -> Option<f64> {
-        self.spec.reserve.and_then(|_| self.fast.load()).map(|load| load + self.waiting / TICK as f64)
+    /// What is known of the load now: the scrape, or with a reserve the fast signal where that is surely more.
+    fn reading(&self, sight: &Sight<'_>) -> Option<Scrape> {
+        let Some(scrape) = sight.scrape.filter(|_| self.spec.reserve.is_some()) else { return sight.scrape };
+        let more = self.fast.surely_above(scrape.load).map(|load| Scrape { at: sight.now, load });
+        more.or(Some(scrape))
     }
 
     fn input(&self, sight: &Sight<'_>) -> Option<PlanInput> {
-        let scrape = self.live_load().map(|load| Scrape { at: sight.now, load }).or(sight.scrape);
-        let load = match (scrape, self.last) {
+        let load = match (self.reading(sight), self.last) {
             (Some(scrape), _) if scrape.load > 0.0 => Reading::Fresh { value: scrape.load, at: scrape.at },
             (Some(scrape), _) => Reading::Zero { at: scrape.at },
             (None, Some(old)) => Reading::Stale { value: old.load, at: old.at },
@@ -317,11 +316,10 @@ impl Policy for Presale {
         self.spec.reserve.map(|_| self.wanted)
     }
 
-    /// Decides again where more arrives, or waits, than what is ready serves and warm replicas could come back.
+    /// Decides again where surely more arrives than what is ready serves, and warm replicas could come back.
     fn glance(&mut self, sight: &Sight<'_>, glance: Glance) -> Option<u32> {
         self.fast.push(glance.seconds, glance.requests);
-        self.waiting = glance.waiting;
-        let more = self.live_load()? > f64::from(sight.ready) * self.spec.capacity;
+        let more = self.reading(sight)?.load > f64::from(sight.ready) * self.spec.capacity;
         (more && sight.warm > 0).then(|| self.plan(sight))
     }
 }

@@ -23,8 +23,8 @@ pub struct Warm {
     pub signal_seconds: f64,
     /// Decision → serving at full quota, seconds.
     pub return_seconds: f64,
-    /// While warm replicas are there, the gateway holds at most what they would serve in so many seconds, and nobody longer
-    /// than so many seconds.
+    /// While warm replicas are there, and so many seconds after they came back, the gateway holds at most what they serve in so
+    /// many seconds; nobody waits longer than so many seconds.
     pub hold_seconds: f64,
 }
 
@@ -56,6 +56,8 @@ pub struct WarmPods {
     service: Vec<InService>,
     /// When each was cut off, the newest last.
     warm: VecDeque<f64>,
+    /// When each came back, of late.
+    returned: Vec<f64>,
     draining: Vec<f64>,
     waiting: f64,
     held: f64,
@@ -80,6 +82,7 @@ impl WarmPods {
         Self {
             service: vec![ready; usize::try_from(count).unwrap_or(0)],
             warm: VecDeque::new(),
+            returned: Vec::new(),
             draining: Vec::new(),
             waiting: 0.0,
             held: 0.0,
@@ -117,7 +120,7 @@ impl WarmPods {
             let from = whole_ticks(second + plant.start_up(&mut self.random));
             self.service.push(InService { from, full: from + whole_ticks(plant.warm_up_seconds) });
         }
-        self.delete(self.service.len() + self.warm.len() - desired - reserve, desired, second, plant);
+        self.delete(self.service.len() + self.warm.len() - desired - reserve, second, plant);
         // The oldest first; the starting ones last.
         self.service.sort_by(|a, b| a.full.total_cmp(&b.full));
         let able = self.service.iter().filter(|p| p.full <= second + plant.warm.return_seconds).count();
@@ -130,17 +133,18 @@ impl WarmPods {
             if self.warm.pop_back().is_none() {
                 break;
             }
+            self.returned.push(second);
             let at = second + plant.warm.return_seconds;
             self.service.push(InService { from: at, full: at });
         }
     }
 
-    /// Deletes pods: those that are starting, warm ones, then those in service, the youngest first.
-    fn delete(&mut self, surplus: usize, desired: usize, second: f64, plant: &Plant) {
+    /// Deletes pods as a `ReplicaSet` does: those that are starting, warm ones, then those in service, the youngest first.
+    fn delete(&mut self, surplus: usize, second: f64, plant: &Plant) {
         self.service.sort_by(|a, b| a.from.total_cmp(&b.from));
         for _ in 0..surplus {
             let starting = self.service.last().is_some_and(|p| p.from > second + plant.warm.return_seconds);
-            if starting && self.service.len() > desired {
+            if starting {
                 self.service.pop();
             } else if let Some(cut) = self.warm.pop_front() {
                 self.draining.extend((cut + plant.drain_seconds > second).then_some(cut + plant.drain_seconds));
@@ -171,7 +175,9 @@ impl WarmPods {
         });
         let rate = rate.sum::<f64>() * plant.replica_capacity;
         let in_pods = left.min(rate * plant.queue_seconds);
-        let behind_them = plant.warm.hold_seconds * plant.replica_capacity * f64::from(self.warm());
+        self.returned.retain(|at| at + plant.warm.hold_seconds > second);
+        let of_late = (self.warm.len() + self.returned.len()) as f64;
+        let behind_them = plant.warm.hold_seconds * plant.replica_capacity * of_late;
         let held_on = self.held.min(plant.warm.hold_seconds * rate);
         self.held = (left - in_pods).min(behind_them.max(held_on));
         self.waiting = in_pods + self.held;
@@ -194,7 +200,7 @@ impl WarmPods {
             beyond_objective: sum.beyond / seconds,
             paid: sum.paid / seconds,
             warm: sum.warm / seconds,
-            ready: self.ready(second) + self.warm(),
+            ready: self.ready(second + TICK as f64 - plant.warm.signal_seconds),
         }
     }
 }

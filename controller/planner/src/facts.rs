@@ -21,6 +21,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) current: u32,
     /// Level of the load's maximum that capacity must cover.
     pub(crate) level: Level,
+    /// Whether loads thin out exponentially beyond the highest level that is forecast; else that one stands for all above it.
+    pub(crate) far: bool,
     /// Load now, fresh and complete: may lower.
     pub(crate) load: Option<f64>,
     /// Load now, at least: may raise.
@@ -45,6 +47,7 @@ impl<'a> Facts<'a> {
             now: input.now,
             current: input.replicas.current,
             level: input.policy.level,
+            far: false,
             load: live(input.load.complete()),
             load_at_least: live(input.load.at_least()),
             capacity: input.capacity_p10.filter(|c| c.is_finite() && *c > 0.0),

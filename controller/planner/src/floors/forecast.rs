@@ -48,10 +48,10 @@ fn of_row(facts: &Facts<'_>, maximum: &QuantileForecast, row: usize, times: f64)
     let allowed = (1.0 - level.get()) * LOST * maximum.mean(row)?;
     if facts.input.promotions.iter().any(|p| p.from <= facts.now && facts.now < p.ends) {
         let dear = Level::new(1.0 - DEAR * (1.0 - level.get())).unwrap_or(level);
-        return Some(replicas(maximum.value(row, dear)?, capacity));
+        return Some(replicas(quantile(facts, maximum, row, dear)?, capacity));
     }
     let lost = |n: u32| maximum.shortage(row, f64::from(n) * capacity);
-    let (mut too_few, mut enough) = (None, replicas(maximum.value(row, level)?, capacity));
+    let (mut too_few, mut enough) = (None, replicas(quantile(facts, maximum, row, level)?, capacity));
     loop {
         let lowest = too_few.map_or(0, |n: u32| n + 1);
         if lowest >= enough {
@@ -60,4 +60,9 @@ fn of_row(facts: &Facts<'_>, maximum: &QuantileForecast, row: usize, times: f64)
         let middle = lowest + (enough - lowest) / 2;
         if lost(middle)? <= allowed { enough = middle } else { too_few = Some(middle) }
     }
+}
+
+/// Value of a row at `level`; beyond the highest forecast level as [`Facts::far`] says.
+fn quantile(facts: &Facts<'_>, maximum: &QuantileForecast, row: usize, level: Level) -> Option<f64> {
+    if facts.far { maximum.far_value(row, level) } else { maximum.value(row, level) }
 }

@@ -1,11 +1,18 @@
 //! One sentence for people, with the numbers that decided.
 
 use super::inputs::{number, percent};
-use crate::{Outcome, Reason, course::Course, facts::Facts, floors::Floors};
+use crate::{Outcome, Reason, Reserve, course::Course, facts::Facts, floors::Floors};
 
-/// What happens, and why.
-pub(crate) fn of(facts: &Facts<'_>, floors: &Floors, course: &Course, outcome: Outcome, reason: Reason) -> String {
-    format!("{}: {}.", what(facts, course, outcome), why(facts, floors, course, reason))
+/// What happens, why, and how many are warm beside it.
+pub(crate) fn of(
+    facts: &Facts<'_>,
+    floors: &Floors,
+    course: &Course,
+    reserve: Option<Reserve>,
+    (outcome, reason): (Outcome, Reason),
+) -> String {
+    let warm = reserve.map_or(String::new(), |r| format!("; {} warm beside", r.replicas));
+    format!("{}: {}{warm}.", what(facts, course, outcome), why(facts, floors, course, reason))
 }
 
 fn what(facts: &Facts<'_>, course: &Course, outcome: Outcome) -> String {
@@ -70,6 +77,8 @@ fn reactive_words(facts: &Facts<'_>, floors: &Floors) -> String {
             let more = match () {
                 () if own >= needed => "",
                 () if facts.saturated_for(crate::floors::reactive::SATURATED_FOR) => ", and latency is over its limit",
+                // What a rise may bring is warm.
+                () if facts.input.reserve.is_some() => "",
                 () => ", and it is rising fast",
             };
             format!("{} req/s now, at {} per replica{more}", number(load), number(capacity))

@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 const SPAN: f64 = 15.0;
 /// A shorter time counts where its mean lies so many deviations above the mean of all: once in a few weeks by chance.
 const DEVIATIONS: f64 = 4.5;
+/// Deviations of the mean of all above what is known otherwise from which on it is surely more.
+const SURE: f64 = 2.0;
 
 /// Counts of the last seconds. Arrivals scatter as those of many independent people do.
 ///
@@ -53,6 +55,12 @@ impl FastSignal {
             }
         }
         Some(load)
+    }
+
+    /// Load now where it is surely more than `known`, what the signal of record says; `None` otherwise. A fast signal raises
+    /// and never lowers.
+    pub fn surely_above(&self, known: f64) -> Option<f64> {
+        self.load().filter(|load| load - SURE * (load / SPAN).sqrt() > known)
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use presale_models::Level;
 
 use crate::{
-    PlanInput, Reason, Reserve, ReservePolicy, ReserveSize,
+    ForecastInput, PlanInput, Reason, Reserve, ReservePolicy, ReserveSize,
     course::Course,
     facts::{Facts, replicas},
     floors::{Floors, reactive},
@@ -13,7 +13,9 @@ use crate::{
 
 /// Share of the accepted risk that is left where replicas beyond the load of this moment are warm: what is held cheaply is
 /// held further into the tail.
-const TAIL: f64 = 0.25;
+const TAIL: f64 = 0.5;
+/// The same where the load bursts within a lead time as no forecast foresees.
+const BURSTY_TAIL: f64 = 0.05;
 /// A replica stays in service so long after it was needed: an undo is cheap, and is two writes all the same.
 const LINGER: SignedDuration = SignedDuration::from_mins(1);
 /// From so long before a promotion's start on its replicas are in service.
@@ -33,10 +35,12 @@ pub(crate) struct Split {
 /// The facts for replicas in service and warm ones together; without a reserve as they are. What cannot grow is no capacity.
 pub(crate) fn all<'a>(in_service: &Facts<'a>) -> Facts<'a> {
     let Some(reserve) = in_service.input.reserve else { return *in_service };
-    let risk = TAIL * (1.0 - in_service.level.get());
+    let bursty = matches!(in_service.input.forecast, ForecastInput::Available { bursty: true, .. });
+    let risk = if bursty { BURSTY_TAIL } else { TAIL } * (1.0 - in_service.level.get());
     Facts {
         current: in_service.current.saturating_add(reserve.usable()),
         level: Level::new(1.0 - risk).unwrap_or(in_service.level),
+        far: true,
         ..*in_service
     }
 }
@@ -47,7 +51,8 @@ pub(crate) fn wish(in_service: &Facts<'_>, floors: &Floors) -> Course {
     let (highest, term) = floors.highest();
     let fixed = match in_service.input.reserve {
         Some(reserve) if reserve.policy.size != ReserveSize::Auto => {
-            serving(in_service, floors).0.saturating_add(most(reserve.policy))
+            let (min, max) = bounds::of(&in_service.input.policy);
+            serving(in_service, floors).0.clamp(min, max).saturating_add(most(reserve.policy))
         }
         _ => 0,
     };
@@ -94,12 +99,11 @@ fn serving(facts: &Facts<'_>, floors: &Floors) -> (u32, Reason) {
     if due > now { (due, Reason::Promotion) } else { (now, Reason::Reactive) }
 }
 
-/// Replicas for the load of this moment and of the last minute; what comes beyond is back before its queue is full.
+/// Replicas for the load of this moment and of the last minute; what comes beyond is met by warm ones before its queue is
+/// full.
 fn now(facts: &Facts<'_>) -> Option<u32> {
-    let level = facts.load_at_least.zip(facts.capacity).map(|(load, capacity)| {
-        let recent = lately(facts);
-        replicas(load.max(recent), capacity)
-    });
+    let known = facts.load_at_least.zip(facts.capacity);
+    let level = known.map(|(load, capacity)| replicas(load.max(lately(facts)), capacity));
     reactive::with_saturation(facts, level)
 }
 

@@ -60,7 +60,7 @@ proptest! {
         let mut input = with(input, reserve);
         input.policy.fixed = None;
         input.policy.mode = Mode::Auto;
-        input.policy.paused_out = false;
+        (input.policy.paused_out, input.policy.paused_in) = (false, false);
         input.conflict = None;
         input.load = Reading::Fresh { value: y, at: input.now };
         let decision = decide(&input);

@@ -27,4 +27,5 @@ scenario!(
     a_count_set_by_hand_is_held_for_a_while,
     step_limits_and_windows_slow_both_ways,
     a_recommendation_is_shown_and_not_written,
+    a_burst_is_met_by_the_warm_reserve,
 );

@@ -3,7 +3,7 @@
 //! ```text
 //! # what happens, in a sentence
 //! service capacity=50 lead=3m from=07:00 to=08:00 start=2      (replicas at the start)
-//! policy min=2 max=20 down=10m pods-up=4/1m mode=Recommend pin=5
+//! policy min=2 max=20 down=10m pods-up=4/1m mode=Recommend pin=5 reserve=4 (or Auto, up to ten)
 //! load 07:00=100 07:30=100 07:40=600                            (straight lines between the points)
 //! forecast 1.1                                                  (the load's own path times this; left out = none)
 //! promotion flash from=07:20 start=07:33 end=07:50 floor=12 ceiling=15
@@ -17,8 +17,9 @@ use std::fmt::Write;
 use jiff::{SignedDuration, Timestamp};
 use presale_models::{LEVELS, QuantileForecast, Reading, Sample, Series};
 use presale_planner::{
-    Behavior, Decision, ForecastInput, HandScaled, Memory, Mode, PlanInput, Policy, PromotionFloor, Recommendation,
-    ReplicaCounts, Saturation, Select, StepLimit, Trust, decide,
+    Behavior, Decision, ForecastInput, Guarantee, HandScaled, Memory, Mode, PlanInput, Policy, PromotionFloor,
+    Recommendation, ReplicaCounts, ReserveInput, ReservePolicy, ReserveSize, Saturation, Select, StepLimit, Trust,
+    decide,
 };
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -33,6 +34,7 @@ pub(crate) struct Script {
     current: u32,
     load: Vec<(Timestamp, f64)>,
     forecast: Option<f64>,
+    reserve: Option<ReservePolicy>,
     promotions: Vec<PromotionFloor>,
     lost: Vec<(Timestamp, Timestamp)>,
     hands: Vec<(Timestamp, u32)>,
@@ -76,6 +78,7 @@ impl Script {
             current: 1,
             load: vec![],
             forecast: None,
+            reserve: None,
             promotions: vec![],
             lost: vec![],
             hands: vec![],
@@ -124,6 +127,10 @@ impl Script {
             "up" => self.policy.up.stabilization = Some(duration(value)),
             "pods-up" => self.policy.up.limits.push(limit(value)),
             "pods-down" => self.policy.down.limits.push(limit(value)),
+            "reserve" => {
+                let size = value.parse().map_or(ReserveSize::Auto, ReserveSize::Replicas);
+                self.reserve = Some(ReservePolicy { size, max: 10, guarantee: Guarantee::BestEffort });
+            }
             "mode" => self.policy.mode = if value == "Recommend" { Mode::Recommend } else { Mode::Paused },
             other => panic!("policy has no {other:?}"),
         }
@@ -155,7 +162,7 @@ impl Script {
         ForecastInput::Available { maximum, trusted: true, data_until: now, bursty: false }
     }
 
-    fn input(&self, now: Timestamp, replicas: ReplicaCounts, memory: &Memory) -> PlanInput {
+    fn input(&self, now: Timestamp, (replicas, warm): (ReplicaCounts, u32), memory: &Memory) -> PlanInput {
         let lost = self.lost.iter().any(|(a, b)| *a <= now && now < *b);
         let value = self.load_at(now);
         let recent = (0..15).rev().map(|m| Sample::Value(self.load_at(now - MINUTE * m))).collect();
@@ -176,13 +183,13 @@ impl Script {
             changes: memory.changes.clone(),
             hand_scaled: hand.map(|(at, replicas)| HandScaled { replicas: *replicas, at: *at }),
             conflict: None,
-            reserve: None,
+            reserve: self.reserve.map(|policy| ReserveInput { policy, warm, deferred: 0 }),
         }
     }
 
     /// Plays the script and writes a line wherever the decision changes.
     pub(crate) fn play(&self) -> String {
-        let (mut memory, mut current, mut now) = (Memory::default(), self.current, self.from);
+        let (mut memory, mut current, mut warm, mut now) = (Memory::default(), self.current, 0, self.from);
         let mut starting: VecDeque<Timestamp> = VecDeque::new();
         let mut out = String::from("time   load  ready  decision\n");
         let mut before: Option<Decision> = None;
@@ -194,18 +201,24 @@ impl Script {
             starting.truncate(usize::try_from(current).unwrap());
             let unready = u32::try_from(starting.len()).unwrap();
             let replicas = ReplicaCounts { current, ready: current - unready, starting: unready };
-            let decision = decide(&self.input(now, replicas, &memory));
+            let decision = decide(&self.input(now, (replicas, warm), &memory));
             memory.remember(&decision, decision.write, &self.policy);
             let same = before.as_ref().is_some_and(|b| {
-                (b.outcome, b.reason, b.desired) == (decision.outcome, decision.reason, decision.desired)
+                (b.outcome, b.reason, b.desired, b.reserve)
+                    == (decision.outcome, decision.reason, decision.desired, decision.reserve)
             });
             if !same {
                 self.line_of(&mut out, &decision, replicas);
             }
             if decision.write {
-                let added = decision.desired.saturating_sub(current);
-                starting.extend((0..added).map(|_| now + self.lead));
-                current = decision.desired;
+                let wanted = decision.reserve.map_or(0, |r| r.replicas);
+                let all = decision.desired + wanted;
+                starting.extend((0..all.saturating_sub(current + warm)).map(|_| now + self.lead));
+                starting.truncate(usize::try_from(all).unwrap());
+                // Warm are those of the ready ones that need not serve.
+                let ready = all - u32::try_from(starting.len()).unwrap();
+                warm = wanted.min(ready.saturating_sub(decision.desired));
+                current = all - warm;
             }
             before = Some(decision);
             now += MINUTE;
