@@ -24,6 +24,8 @@ pub enum ConditionType {
     Conflict,
     /// `ShopService`: a human holds scaling by mode or annotation.
     Paused,
+    /// `ShopService`: the warm reserve is held as `scaling.reserve` asks; carries why it is refused or not whole.
+    ReserveHeld,
     /// `PromotionEvent`: approved, or needs no approval.
     Approved,
     /// `PromotionEvent`: the plan fits bounds, ceilings and budget; the message names what binds.
@@ -47,6 +49,7 @@ impl ConditionType {
             Self::Progressing => "Progressing",
             Self::Conflict => "Conflict",
             Self::Paused => "Paused",
+            Self::ReserveHeld => "ReserveHeld",
             Self::Approved => "Approved",
             Self::Feasible => "Feasible",
             Self::Overlapping => "Overlapping",

@@ -14,12 +14,13 @@ pub use expose::{Audience, Expose, Method, Priority, RequestRate, Route, RouteLi
 pub use health::{Health, Remediation, RestartBudget};
 pub use pods::{PodTemplate, Probes, ResourceAmount, Resources};
 pub use scaling::{
-    Behavior, BehaviorRules, COUNTRIES, Calendar, Capacity, Forecast, LatencyTarget, Mode, Prices, Scaling,
-    ScalingPolicy, ScalingPolicyType, SelectPolicy, Signal, SignalSource, SignalType, Tier, Trust,
+    Behavior, BehaviorRules, COUNTRIES, Calendar, Capacity, Forecast, Guarantee, LatencyTarget, Mode, Prices, Reserve,
+    ReserveResources, ReserveSize, Scaling, ScalingPolicy, ScalingPolicyType, SelectPolicy, Signal, SignalSource,
+    SignalType, Tier, Trust,
 };
 pub use status::{
     DecisionInput, ForecastPeak, ForecastStatus, HealthState, HealthStatus, LastDecision, Learned, LearnedRequests,
-    NextChange, RemediationRecord, ShopServiceStatus, SickPod,
+    NextChange, RemediationRecord, ReserveStatus, ShopServiceStatus, SickPod,
 };
 
 use crate::validation::object_name;

@@ -2,12 +2,16 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use presale_crds::{ConditionStatus, ConditionType, HealthState, HealthStatus, ShopService, set_condition};
+use presale_crds::{
+    ConditionStatus, ConditionType, HealthState, HealthStatus, ShopService, set_condition,
+};
 use presale_models::Reading;
 use presale_planner::{ForecastInput, Mode, Policy, Reason, Trust};
 
 use crate::status::Report;
 use crate::{Error, Observed};
+
+mod reserve;
 
 type Said = (ConditionStatus, String, String);
 
@@ -29,6 +33,10 @@ pub(crate) fn of(report: &Report<'_>, old: &[Condition]) -> Vec<Condition> {
     set(ConditionType::Progressing, progressing(report));
     set(ConditionType::Conflict, conflict(report.observed.conflict.as_deref(), report.failure));
     set(ConditionType::Paused, paused(&report.input.policy));
+    let known = old.iter().any(|condition| condition.type_ == ConditionType::ReserveHeld.as_str());
+    if let Some(reserve) = reserve::held(report, known) {
+        set(ConditionType::ReserveHeld, reserve);
+    }
     all
 }
 

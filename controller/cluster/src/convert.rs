@@ -14,9 +14,11 @@ use crate::Error;
 
 mod behavior;
 mod promotion;
+mod reserve;
 mod signal;
 
 pub use promotion::promotion;
+pub use reserve::ReserveSpec;
 pub use signal::SignalSpec;
 
 /// The operator's own configuration for fields that a `ShopService` leaves out.
@@ -78,6 +80,8 @@ pub struct ServiceSpec {
     pub lead_time: Option<SignedDuration>,
     /// Treatment of sick pods.
     pub health: HealthSpec,
+    /// The warm reserve; `None` = there is none.
+    pub reserve: Option<ReserveSpec>,
     /// Workload to adopt; `None` = we own a Deployment.
     pub workload: Option<WorkloadRef>,
 }
@@ -139,6 +143,7 @@ pub fn service(shop: &ShopService, defaults: &Defaults, learned: Option<f64>) ->
         country: calendar.and_then(|c| c.country.clone()),
         lead_time,
         health: health(shop)?,
+        reserve: reserve::of(shop, scaling.reserve.as_ref())?,
         workload: shop.spec.workload_ref.clone(),
     })
 }

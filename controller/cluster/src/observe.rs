@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::pods::{PodFacts, count};
 use crate::replicas_owner::HandScale;
 use crate::watch::{Stores, cached};
+use crate::reserve::{ServiceLabel, is_selecting};
 use crate::write::read;
 use crate::{Error, Target, rivals, selector};
 
@@ -22,8 +23,12 @@ pub struct Observed {
     pub target: Target,
     /// Its label selector, in query syntax; empty where it states none.
     pub selector: String,
-    /// Its counts.
+    /// Its counts, pods that are cut off from traffic left out.
     pub replicas: ReplicaCounts,
+    /// Replicas in its spec, all of them.
+    pub total: u32,
+    /// Whether its Service leads to labelled pods only, so that some may be cut off.
+    pub has_reserve: bool,
     /// Its pods, oldest first; those on their way out left out.
     pub pods: Vec<PodFacts>,
     /// Image that its template states now; `None` for kinds whose template is unknown to us.
@@ -34,6 +39,18 @@ pub struct Observed {
     pub hand_scaled: Option<HandScale>,
     /// Who else writes the target's replicas, in words.
     pub conflict: Option<String>,
+}
+
+impl Observed {
+    /// Whether `pod` is cut off from traffic.
+    pub fn is_cut_off(&self, pod: &PodFacts) -> bool {
+        self.has_reserve && pod.reserve.label != ServiceLabel::InService
+    }
+
+    /// The pods that its Service leads to.
+    pub fn serving(&self) -> impl Iterator<Item = &PodFacts> {
+        self.pods.iter().filter(|pod| !self.is_cut_off(pod))
+    }
 }
 
 /// Looks at `target`, which `shop` owns or adopts. `now` is when a hand on its replicas counts as seen.
@@ -55,10 +72,15 @@ pub async fn observe(
     };
     let mut pods = pods_of(stores, target, workload.selector.as_ref());
     pods.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+    let has_reserve = target.owned && is_selecting(stores, (&target.namespace, &target.name));
+    let out = |pod: &PodFacts| has_reserve && pod.reserve.label != ServiceLabel::InService;
+    let cut_off = u32::try_from(pods.iter().filter(|pod| out(pod)).count()).unwrap_or(u32::MAX);
     let since = shop.creation_timestamp().map_or(workload.created, |time| time.0.max(workload.created));
     Ok(Observed {
         selector: workload.selector.map(|selector| selector.to_string()).unwrap_or_default(),
-        replicas: count(workload.current, &pods),
+        replicas: count(workload.current.saturating_sub(cut_off), pods.iter().filter(|pod| !out(pod))),
+        total: workload.current,
+        has_reserve,
         hand_scaled: stores.hands.look(&target.describe(), (&workload.managers, workload.current), since, now),
         conflict: rivals::of(stores, target, shop),
         target: target.clone(),

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::merge::project;
+use crate::reserve::Selecting;
 use crate::watch::{Stores, cached};
 use crate::write::{MANAGER, Writer, read};
 
@@ -73,15 +74,17 @@ pub async fn apply_owned(
     let owner = owner_of(shop)?;
     let namespace = shop.namespace().unwrap_or_default();
     let (place, spec) = ((namespace.as_str(), owner.name.as_str()), &shop.spec);
+    let selecting = Selecting::of(stores, shop);
     let mut written = Vec::new();
     let account = service_account::manifest(&owner, &namespace);
     note(&mut written, "ServiceAccount", &apply(writer, &owner, &account, cached(&stores.accounts, place)).await?);
-    let budget = disruption_budget::manifest(&owner, &namespace, spec);
+    let budget = disruption_budget::manifest(&owner, &namespace, spec, selecting);
     note(&mut written, "PodDisruptionBudget", &apply(writer, &owner, &budget, cached(&stores.budgets, place)).await?);
-    let service = service::manifest(&owner, &namespace, spec);
+    let service = service::manifest(&owner, &namespace, spec, selecting);
     note(&mut written, "Service", &apply(writer, &owner, &service, cached(&stores.services, place)).await?);
     let seen = cached(&stores.deployments, place);
-    note(&mut written, "Deployment", &deployment::apply(writer, &owner, (&namespace, spec), at_birth, seen).await?);
+    let wanted = deployment::manifest(&owner, &namespace, spec, selecting);
+    note(&mut written, "Deployment", &deployment::apply(writer, &owner, &wanted, at_birth, seen).await?);
     Ok(written)
 }
 

@@ -1,8 +1,10 @@
 //! The target's pods as plain facts, for counts, the lead time, and the search for a sick one.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition, PodStatus};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus};
 use presale_planner::ReplicaCounts;
+
+use crate::reserve::{self, PodReserve};
 
 /// One pod that is not on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct PodFacts {
     pub unschedulable: Option<String>,
     /// Why a container of it does not run (`CrashLoopBackOff`, `ErrImagePull`, …).
     pub waiting: Option<String>,
+    /// How it stands to its service's warm reserve.
+    pub reserve: PodReserve,
 }
 
 impl PodFacts {
@@ -58,29 +62,34 @@ impl PodFacts {
             ip: status.pod_ip.clone(),
             unschedulable: condition(&status, "PodScheduled", "False").map(|c| c.message.clone().unwrap_or_default()),
             waiting: containers.iter().find_map(|c| c.state.as_ref()?.waiting.as_ref()?.reason.clone()),
+            reserve: PodReserve::of(pod),
         })
     }
 }
 
 /// Counts of a target that has `current` in its spec and these pods.
-pub fn count(current: u32, pods: &[PodFacts]) -> ReplicaCounts {
-    let ready = pods.iter().filter(|pod| pod.ready_since.is_some()).count();
+pub fn count<'a>(current: u32, pods: impl Iterator<Item = &'a PodFacts>) -> ReplicaCounts {
+    let (ready, starting): (Vec<_>, Vec<_>) = pods.partition(|pod| pod.ready_since.is_some());
     let clip = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    ReplicaCounts { current, ready: clip(ready), starting: clip(pods.len() - ready) }
+    ReplicaCounts { current, ready: clip(ready.len()), starting: clip(starting.len()) }
 }
 
 /// Drops what nobody here reads, so that a large cluster's pods fit into little memory.
 pub fn slim(pod: &mut Pod) {
     pod.metadata.managed_fields = None;
-    pod.metadata.annotations = None;
+    if let Some(annotations) = pod.metadata.annotations.as_mut() {
+        annotations.retain(|name, _| reserve::ANNOTATIONS.contains(&name.as_str()));
+    }
+    pod.metadata.annotations = pod.metadata.annotations.take().filter(|annotations| !annotations.is_empty());
     if let Some(spec) = pod.spec.as_mut() {
         let mut containers = std::mem::take(&mut spec.containers);
         for container in &mut containers {
             let (name, image) = (std::mem::take(&mut container.name), container.image.take());
-            *container = k8s_openapi::api::core::v1::Container { name, image, ..Default::default() };
+            let (resources, resize_policy) = (container.resources.take(), container.resize_policy.take());
+            *container = Container { name, image, resources, resize_policy, ..Container::default() };
         }
         let node_name = spec.node_name.take();
-        *spec = k8s_openapi::api::core::v1::PodSpec { containers, node_name, ..Default::default() };
+        *spec = PodSpec { containers, node_name, ..PodSpec::default() };
     }
 }
 
@@ -102,7 +111,7 @@ mod tests {
     fn pod(extra: serde_json::Value) -> Pod {
         let mut pod = json!({
             "metadata": {"name": "orders-1", "uid": "u1", "creationTimestamp": "2026-11-27T20:00:00Z",
-                         "labels": {"pod-template-hash": "abc"}, "annotations": {"big": "text"}},
+                         "labels": {"pod-template-hash": "abc"}, "annotations": {"big": "text", "controller.kubernetes.io/pod-deletion-cost": "-1000"}},
             "spec": {"nodeName": "n1", "containers": [{"name": "app", "image": "orders:1", "args": ["x"]}]},
             "status": {"phase": "Running", "podIP": "10.0.0.7",
                 "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-27T20:00:09Z"}],
@@ -133,6 +142,6 @@ mod tests {
         assert_eq!(PodFacts::of(&pod(json!({"metadata": {"deletionTimestamp": "2026-11-27T21:00:00Z"}}))), None);
         assert_eq!(PodFacts::of(&pod(json!({"status": {"phase": "Failed"}}))), None);
         let ready = PodFacts::of(&pod(json!({}))).expect("facts");
-        assert_eq!(count(5, &[ready, starting]), ReplicaCounts { current: 5, ready: 1, starting: 1 });
+        assert_eq!(count(5, [ready, starting].iter()), ReplicaCounts { current: 5, ready: 1, starting: 1 });
     }
 }

@@ -10,7 +10,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use presale_crds::{
     DecisionInput, ForecastPeak, ForecastStatus, HealthStatus, LastDecision, Learned, Mode, NextChange, Quantity,
-    ShopService, ShopServiceStatus,
+    ReserveStatus, ShopService, ShopServiceStatus,
 };
 use presale_planner::{Decision, PlanInput};
 use serde::Serialize;
@@ -41,8 +41,21 @@ pub struct Report<'a> {
     pub promotion: Option<String>,
     /// Health of the pods; `None` = nobody looks.
     pub health: Option<HealthStatus>,
+    /// The warm reserve; `None` = the service has none.
+    pub reserve: Option<ReserveReport>,
     /// Clock for the NEXT column.
     pub time_zone: &'a TimeZone,
+}
+
+/// What is told of a warm reserve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReserveReport {
+    /// Its pods.
+    pub status: ReserveStatus,
+    /// Whether the server resizes pods in place.
+    pub can_resize: bool,
+    /// Whether every pod that is cut off tells of its requests; where one does not, it is not shrunk.
+    pub told: bool,
 }
 
 /// The status that `report` comes to. Conditions that did not change keep their transition time.
@@ -72,6 +85,7 @@ pub fn shop_status(report: &Report<'_>) -> ShopServiceStatus {
         forecast: report.forecast.clone(),
         learned: report.learned.clone(),
         health: report.health.clone(),
+        reserve: report.reserve.map(|reserve| reserve.status),
         conditions: conditions::of(report, old),
     }
 }
@@ -88,7 +102,7 @@ pub fn failed_status(shop: &ShopService, error: &Error, now: Timestamp) -> ShopS
 
 /// Whether `new` tells a person something that `old` does not.
 ///
-/// It does if mode, counts, outcome, reason, desired, next, promotion, health or a condition differ, if a forecast or
+/// It does if mode, counts, outcome, reason, desired, next, promotion, health, reserve or a condition differ, if a forecast or
 /// something learned came or went, or if the forecast's peak or a learned figure moved by more than 10 %. The decision's
 /// message, inputs and time, the time of training and scores ride along and cause no write.
 pub fn is_due(old: Option<&ShopServiceStatus>, new: &ShopServiceStatus) -> bool {
@@ -156,7 +170,7 @@ fn facts(status: &ShopServiceStatus) -> impl PartialEq + '_ {
     let decided = status.last_decision.as_ref().map(|d| (d.outcome.as_str(), d.reason.as_str(), d.desired));
     let counts = (status.replicas, status.ready_replicas, status.starting_replicas, status.desired_replicas);
     let identity = (status.observed_generation, status.mode, status.selector.as_deref());
-    (identity, counts, decided, status.promotion.as_deref(), status.health.as_ref())
+    (identity, counts, decided, status.promotion.as_deref(), status.health.as_ref(), status.reserve)
 }
 
 /// Another count, or another time by at least five minutes: forecasts shift by less from step to step.

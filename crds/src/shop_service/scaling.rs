@@ -2,6 +2,7 @@
 
 mod behavior;
 mod calendar;
+mod reserve;
 mod signal;
 
 use kube::KubeSchema;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use behavior::{Behavior, BehaviorRules, ScalingPolicy, ScalingPolicyType, SelectPolicy};
 pub use calendar::{COUNTRIES, Calendar};
+pub use reserve::{Guarantee, Reserve, ReserveResources, ReserveSize};
 pub use signal::{Signal, SignalSource, SignalType};
 
 use crate::validation::{duration_between, duration_value, quantity_above};
@@ -46,6 +48,10 @@ pub struct Scaling {
     /// Local clock and holidays of the customers. Default: UTC, no holidays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<Calendar>,
+    /// Replicas held warm beside those that serve: cut off from traffic, shrunk in place, and back within a second. Only
+    /// for services with image. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<Reserve>,
     /// Time from decision to Ready pod; the forecast is acted on that much ahead. Range 1s to 1h. Default: learned
     /// (95 % quantile of created to Ready).
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -20,15 +20,18 @@ pub struct ShopServiceStatus {
     /// Label selector of the service's pods, in text form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// Replicas in the target's spec.
+    /// Replicas in the target's spec, the warm reserve left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u32>,
-    /// Pods that are Ready.
+    /// Pods that are Ready, the warm reserve left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_replicas: Option<u32>,
     /// Pods that were created and are not Ready yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starting_replicas: Option<u32>,
+    /// The warm reserve; absent where the service has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<ReserveStatus>,
     /// Replicas that the last decision asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired_replicas: Option<u32>,
@@ -51,10 +54,24 @@ pub struct ShopServiceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthStatus>,
     /// Conditions by type: Ready, `MetricsAvailable`, `ForecastTrusted`, `ScalingLimited`, `CapacityBlocked`, Healthy,
-    /// Progressing, Conflict, Paused.
+    /// Progressing, Conflict, Paused, `ReserveHeld`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// Pods of the warm reserve.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct ReserveStatus {
+    /// Pods that the last decision wants in reserve.
+    pub wanted: u32,
+    /// Pods cut off from traffic that can be put back in service within a second.
+    pub warm: u32,
+    /// Those of them that run on the resources of the reserve.
+    pub shrunk: u32,
+    /// Pods whose growth the node defers or refuses: they are no capacity.
+    pub deferred: u32,
 }
 
 /// A decision and what led to it.

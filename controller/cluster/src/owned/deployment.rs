@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::{Applied, SERVICE_LABEL, Standing, dry_run, frame, labels, stand, write};
 use crate::merge::merge;
 use crate::replicas_owner::owned_by;
+use crate::reserve::{IN_SERVICE, Selecting};
 use crate::write::{MANAGER, Writer};
 use crate::{Error, Target, scale};
 
@@ -32,17 +33,17 @@ const LINGER: u32 = 5;
 pub(super) async fn apply(
     writer: &Writer,
     owner: &OwnerReference,
-    (namespace, spec): (&str, &ShopServiceSpec),
+    wanted: &Value,
     at_birth: u32,
     cached: Option<Arc<Deployment>>,
 ) -> Result<Applied<Deployment>, Error> {
-    let wanted = manifest(owner, namespace, spec);
+    let namespace = wanted.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
     let target = Target::owned(namespace, &owner.name);
-    let standing = stand(writer, owner, &wanted, cached).await?;
+    let standing = stand(writer, owner, wanted, cached).await?;
     if let Standing::AsWanted(object) = standing {
         return Ok(Applied::Unchanged(object));
     }
-    let made: Deployment = dry_run(writer, &wanted).await.map_err(as_template_error)?;
+    let made: Deployment = dry_run(writer, wanted).await.map_err(as_template_error)?;
     let created = matches!(standing, Standing::Absent);
     if let Standing::Differs(live) = standing {
         if owned_by(live.managed_fields(), MANAGER) {
@@ -55,12 +56,12 @@ pub(super) async fn apply(
         write::<Deployment>(writer, &born, &made).await.map_err(as_template_error)?;
         scale(writer, &target, at_birth).await?;
     }
-    let object = write(writer, &wanted, &made).await.map_err(as_template_error)?;
+    let object = write(writer, wanted, &made).await.map_err(as_template_error)?;
     Ok(if created { Applied::Created(object) } else { Applied::Changed(object) })
 }
 
 /// What we want, replicas left out.
-pub fn manifest(owner: &OwnerReference, namespace: &str, spec: &ShopServiceSpec) -> Value {
+pub fn manifest(owner: &OwnerReference, namespace: &str, spec: &ShopServiceSpec, selecting: Selecting) -> Value {
     let mut template = json!({
         "metadata": {"labels": labels(&owner.name)},
         "spec": {
@@ -78,6 +79,9 @@ pub fn manifest(owner: &OwnerReference, namespace: &str, spec: &ShopServiceSpec)
     if let Some(over) = &spec.pod_template {
         let over = json!({"metadata": over.metadata, "spec": over.spec});
         merge(&mut template, without_absent(over));
+    }
+    if selecting.template {
+        merge(&mut template, json!({"metadata": {"labels": {IN_SERVICE: "true"}}}));
     }
     frame::<Deployment>(
         owner,
@@ -170,7 +174,7 @@ mod tests {
     fn manifest_of(spec: Value) -> Value {
         let spec: ShopServiceSpec = serde_json::from_value(spec).expect("spec");
         let owner = OwnerReference { name: "orders".into(), uid: "u".into(), ..OwnerReference::default() };
-        manifest(&owner, "shop", &spec)
+        manifest(&owner, "shop", &spec, Selecting::default())
     }
 
     #[test]
