@@ -182,6 +182,7 @@ mod tests {
             changes: vec![],
             hand_scaled: None,
             conflict: None,
+            reserve: None,
         };
         Record { at: now, decision: decide(&input), input }
     }

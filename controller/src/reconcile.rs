@@ -134,6 +134,7 @@ impl Round<'_> {
                 changes: service.memory.changes.clone(),
                 hand_scaled: observed.hand_scaled.as_ref().map(Into::into),
                 conflict: observed.conflict.clone(),
+                reserve: None,
             })
         })
     }

@@ -115,6 +115,7 @@ fn input(
         changes: memory.changes.clone(),
         hand_scaled: None,
         conflict: None,
+        reserve: None,
     }
 }
 

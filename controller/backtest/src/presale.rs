@@ -230,6 +230,7 @@ impl Presale {
             changes: self.memory.changes.clone(),
             hand_scaled: None,
             conflict: None,
+            reserve: None,
         })
     }
 }

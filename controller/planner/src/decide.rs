@@ -29,7 +29,7 @@ use crate::{Decision, PlanInput, course::Course, facts::Facts, floors::Floors, g
 ///     capacity_p10: Some(50.0),
 ///     capacity_p50: Some(60.0),
 ///     lead_time: SignedDuration::from_mins(3),
-///     promotions: vec![], history: vec![], changes: vec![], hand_scaled: None, conflict: None,
+///     promotions: vec![], history: vec![], changes: vec![], hand_scaled: None, conflict: None, reserve: None,
 /// };
 /// let decision = decide(&input);
 /// assert_eq!((decision.desired, decision.reason), (7, Reason::Reactive)); // ⌈300 × 1.05 / 50⌉

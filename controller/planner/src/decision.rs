@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, Reason};
+use crate::{Outcome, Reason, Reserve};
 
 /// What to do, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,11 +16,15 @@ pub struct Decision {
     pub reason: Reason,
     /// One sentence for people, with numbers.
     pub message: String,
-    /// Replicas in the target's spec.
+    /// Replicas in the target's spec, less the warm ones.
     pub current: u32,
-    /// Replicas that the target should have, always within min and max; carried out only where `write` says so.
+    /// Replicas that should be in service, always within min and max; carried out only where `write` says so.
     pub desired: u32,
-    /// What would be right without windows, limits, pins and modes; goes into the next input's `history`.
+    /// Warm replicas that should be beside them, within max together with `desired`; `None` = the service has no reserve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<Reserve>,
+    /// What would be right without windows, limits, pins and modes, warm replicas included; goes into the next input's
+    /// `history`.
     pub recommendation: u32,
     /// Replicas for the forecast; `None` = no forecast.
     pub forecast_floor: Option<u32>,
@@ -28,7 +32,8 @@ pub struct Decision {
     pub reactive_floor: Option<u32>,
     /// Replicas for promotions; `None` = none near.
     pub promotion_floor: Option<u32>,
-    /// Whether the adapter shall write `desired` to the target's scale.
+    /// Whether the adapter shall carry it out: `desired`, with the warm replicas wanted, to the target's scale, and pods out
+    /// of service or back into it.
     pub write: bool,
     /// Every clamp that changed the count, in order.
     pub clamps: Vec<Clamp>,

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use presale_models::{QuantileForecast, Reading, Series};
 use serde::{Deserialize, Serialize};
 
-use crate::{Policy, PromotionFloor};
+use crate::{Policy, PromotionFloor, ReserveInput};
 
 /// The facts of one service at one instant. Written to the ledger as is, so that any decision can be replayed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,12 +42,15 @@ pub struct PlanInput {
     pub hand_scaled: Option<HandScaled>,
     /// Another owner writes the same target (a foreign HPA, an object that is not ours): its name.
     pub conflict: Option<String>,
+    /// The warm reserve; `None` = the service has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<ReserveInput>,
 }
 
-/// Replicas of the target.
+/// Replicas of the target that are in service or on their way into it: all of them, less the warm ones where there is a reserve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReplicaCounts {
-    /// In the target's spec.
+    /// In the target's spec, less the warm ones.
     pub current: u32,
     /// Ready pods.
     pub ready: u32,

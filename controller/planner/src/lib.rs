@@ -17,6 +17,7 @@ pub mod policy;
 pub mod promotion;
 pub mod reason;
 mod report;
+pub mod reserve;
 
 pub use decide::decide;
 pub use decision::{Clamp, Decision, InputState, NextChange};
@@ -26,3 +27,4 @@ pub use memory::Memory;
 pub use policy::{Behavior, HOLD, Mode, Policy, Select, StepLimit, Trust};
 pub use promotion::{PromotionFloor, PromotionPlan, PromotionSpec, plan_promotion};
 pub use reason::{Outcome, Reason};
+pub use reserve::{Guarantee, Reserve, ReserveInput, ReservePolicy, ReserveSize};

@@ -97,6 +97,7 @@ mod tests {
             message: String::new(),
             current,
             desired,
+            reserve: None,
             recommendation: desired,
             forecast_floor: None,
             reactive_floor: None,

@@ -36,6 +36,7 @@ pub(crate) fn decision(
         message: sentence::of(facts, floors, &course, outcome, reason),
         current: facts.current,
         desired: course.count,
+        reserve: None,
         recommendation,
         forecast_floor: floors.forecast_shown,
         reactive_floor: floors.reactive,

@@ -34,6 +34,7 @@ fn facts(shop: &ShopService, observed: &Observed, load: Reading, now: Timestamp)
         changes: vec![],
         hand_scaled: observed.hand_scaled.as_ref().map(Into::into),
         conflict: observed.conflict.clone(),
+        reserve: None,
     })
 }
 

@@ -41,6 +41,7 @@ fn afternoon(shop: &Value, load: f64, current: u32) -> PlanInput {
         changes: vec![ReplicaChange { at: now() - SignedDuration::from_secs(90), from: current - 1, to: current }],
         hand_scaled: None,
         conflict: None,
+        reserve: None,
     }
 }
 

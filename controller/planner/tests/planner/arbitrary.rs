@@ -154,6 +154,7 @@ pub(crate) fn input() -> impl Strategy<Value = PlanInput> {
                 changes: past.1,
                 hand_scaled: humans.0,
                 conflict: humans.1,
+                reserve: None,
             }
         },
     )

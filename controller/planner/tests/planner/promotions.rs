@@ -310,6 +310,7 @@ fn during_a_sale(now: &str) -> PlanInput {
         changes: vec![],
         hand_scaled: None,
         conflict: None,
+        reserve: None,
     }
 }
 

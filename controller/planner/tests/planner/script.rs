@@ -176,6 +176,7 @@ impl Script {
             changes: memory.changes.clone(),
             hand_scaled: hand.map(|(at, replicas)| HandScaled { replicas: *replicas, at: *at }),
             conflict: None,
+            reserve: None,
         }
     }
 
