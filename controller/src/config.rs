@@ -40,6 +40,10 @@ pub(crate) struct RunConfig {
     /// How long a stop waits for what is under way
     #[arg(long, env = "PRESALE_STOP_TIMEOUT", default_value = "10s", value_parser = at_least_a_second, value_name = "DURATION")]
     pub(crate) stop_timeout: SignedDuration,
+    /// Port at which pods of services with a warm reserve tell their metrics, where their annotation prometheus.io/port
+    /// says nothing
+    #[arg(long, env = "PRESALE_POD_METRICS_PORT", default_value_t = 9090, value_parser = clap::value_parser!(u16).range(1..), value_name = "PORT")]
+    pub(crate) pod_metrics_port: u16,
     #[command(flatten)]
     pub(crate) prometheus: PrometheusConfig,
     #[command(flatten)]
@@ -97,6 +101,7 @@ impl RunConfig {
             ledger_bytes,
             log,
             stop_timeout,
+            pod_metrics_port,
             prometheus,
             lease,
             training,
@@ -111,6 +116,7 @@ impl RunConfig {
             ("ledger-bytes", ledger_bytes.to_string()),
             ("log", log.clone()),
             ("stop-timeout", format!("{stop_timeout:#}")),
+            ("pod-metrics-port", pod_metrics_port.to_string()),
         ];
         lines.extend(prometheus.describe());
         lines.extend(lease.describe());

@@ -163,7 +163,7 @@ async fn judge(operator: &Operator, shop: &ShopService, spec: &ServiceSpec, seen
     let lead_time = operator.lead_time(&key, spec, now);
     let (found, pods) = operator.services.with(&key, |service| {
         service.learn(now, mean(seen.values().map(|pod| pod.cpu)));
-        let pods = service.pods.clone();
+        let pods: Vec<PodFacts> = service.serving().cloned().collect();
         let readings = service.health.readings(&pods, seen, now);
         service.health.evictions.retain(|at| now.duration_since(*at) <= SignedDuration::from_hours(1));
         let input = HealthInput {

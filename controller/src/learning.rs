@@ -1,6 +1,6 @@
 //! What is learned of a service as it runs: how long its pods take to be Ready, and what one of them can serve.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use presale_cluster::convert::ServiceSpec;
@@ -53,6 +53,8 @@ pub(crate) struct Learning {
     image: Option<String>,
     ready: u32,
     steady: bool,
+    /// Since when each pod has been seen in service.
+    serving: BTreeMap<String, Timestamp>,
     /// What waits in a queue says nothing of what a replica can serve.
     learns: bool,
 }
@@ -71,6 +73,7 @@ impl Learning {
             image: None,
             ready: 0,
             steady: false,
+            serving: BTreeMap::new(),
             learns: true,
         }
     }
@@ -95,7 +98,15 @@ impl Learning {
         self.learns = facts.learns;
         self.ready = observed.replicas.ready;
         let settled = |pod: &PodFacts| pod.ready_since.is_some_and(|since| now.duration_since(since).as_secs() >= 60);
-        self.steady = !observed.rolling_out && observed.replicas.starting == 0 && observed.pods.iter().all(settled);
+        self.serving.retain(|uid, _| observed.serving().any(|pod| pod.uid == *uid));
+        let mut all_settled = true;
+        for pod in observed.serving() {
+            // A pod that came back from the reserve has been Ready for long, and in service for a moment.
+            let since = *self.serving.entry(pod.uid.clone()).or_insert(now);
+            let returned = observed.has_reserve && now.duration_since(since).as_secs() < 60;
+            all_settled &= settled(pod) && !returned;
+        }
+        self.steady = !observed.rolling_out && observed.replicas.starting == 0 && all_settled;
     }
 
     /// Learns what a replica serves from one minute at steady state; `cpu` is cores per Ready pod.

@@ -22,6 +22,8 @@ mod readiness;
 mod recent;
 mod reconcile;
 mod reconcile_promotion;
+mod reserve;
+mod resizing;
 mod run;
 mod services;
 mod signals;

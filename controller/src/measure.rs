@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use presale_crds::ReserveStatus;
 use presale_metrics::{DecisionLabels, FloorLabels, LevelLabels, ReadingLabels, ServiceLabels, StageLabels, Timer};
 use presale_models::{LEVELS, Level, Reading};
 use presale_planner::{Decision, ForecastInput, PlanInput};
@@ -71,6 +72,23 @@ pub(crate) fn decision(operator: &Operator, key: &ServiceKey, input: &PlanInput,
     }
 }
 
+/// Exports the pods of a warm reserve; absent where there is none.
+pub(crate) fn reserve(operator: &Operator, key: &ServiceKey, reserve: Option<ReserveStatus>) {
+    let metrics = &operator.metrics;
+    let labels = labels(key);
+    let counts = [
+        (&metrics.warm, reserve.map(|r| r.warm)),
+        (&metrics.warm_wanted, reserve.map(|r| r.wanted)),
+        (&metrics.deferred, reserve.map(|r| r.deferred)),
+    ];
+    for (family, count) in counts {
+        match count {
+            Some(count) => drop(family.get_or_create(&labels).set(i64::from(count))),
+            None => drop(family.remove(&labels)),
+        }
+    }
+}
+
 /// Forgets a service that is gone, so that its last figures do not stand for ever.
 pub(crate) fn forget(operator: &Operator, key: &ServiceKey) {
     let metrics = &operator.metrics;
@@ -86,6 +104,7 @@ pub(crate) fn forget(operator: &Operator, key: &ServiceKey) {
     {
         family.remove(&labels);
     }
+    reserve(operator, key, None);
     for term in ["forecast", "reactive", "promotion"] {
         metrics.floor.remove(&FloorLabels { namespace: key.namespace.clone(), service: key.service.clone(), term });
     }

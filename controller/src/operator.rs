@@ -16,6 +16,7 @@ use crate::ledger::Ledger;
 use crate::log::TraceIds;
 use crate::promotions::Promotions;
 use crate::readiness::Readiness;
+use crate::resizing::Resizing;
 use crate::services::Services;
 
 /// The running operator.
@@ -50,6 +51,8 @@ pub(crate) struct Operator {
     pub(crate) metrics: Metrics,
     /// What is needed and whether it is there.
     pub(crate) readiness: Readiness,
+    /// Whether the API server resizes pods in place.
+    pub(crate) resizing: Resizing,
     /// Ids that tie log lines together.
     pub(crate) trace_ids: TraceIds,
 }

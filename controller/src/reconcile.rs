@@ -21,9 +21,12 @@ use crate::learning::ReplicaFacts;
 use crate::ledger::Record;
 use crate::measure;
 use crate::operator::{Operator, key_of};
+use crate::reserve;
 
 /// How soon a process that does not lead looks again whether it does.
 const FOLLOWING: std::time::Duration = std::time::Duration::from_secs(2);
+/// How soon the next step of a warm reserve follows, where no watch brings it sooner.
+const STEP: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Reconciles one service; a failure becomes its status, an event, and another round.
 ///
@@ -47,6 +50,14 @@ pub(crate) async fn reconcile(shop: Arc<ShopService>, operator: Arc<Operator>) -
     rounds.instrument(span).await
 }
 
+/// What an actuation came to.
+struct Applied {
+    /// Whether the decision's count reached the target.
+    written: bool,
+    /// Whether there is more to do soon.
+    goes_on: bool,
+}
+
 /// The recipe.
 async fn recipe(shop: &ShopService, operator: &Operator) -> Result<Action, Failed> {
     let round = Round { shop, key: key_of(shop), spec: operator.spec(shop)?, now: operator.now(), operator };
@@ -57,10 +68,10 @@ async fn recipe(shop: &ShopService, operator: &Operator) -> Result<Action, Faile
 
     let decision = measure::stage(operator, "decide", || decide(&input));
 
-    let written = round.apply(&target, &decision).await?;
+    let applied = round.apply(&target, &observed, &input, &decision).await?;
     round.report(&input, &decision, &observed, failure.as_ref()).await?;
-    round.record(input, &decision, written).await;
-    Ok(Action::requeue(unsigned(decision.next_check)))
+    round.record(input, &decision, applied.written).await;
+    Ok(Action::requeue(if applied.goes_on { STEP } else { unsigned(decision.next_check) }))
 }
 
 /// One service at one instant.
@@ -117,12 +128,13 @@ impl Round<'_> {
         let forecast = operator.forecasts.input(key, *now, lead_time);
         let promotions = operator.promotions.floors(key);
         operator.services.with(key, |service| {
+            let (replicas, reserve) = reserve::input(observed, spec, self.shop, &service.reserve);
             let capacity = service.learning.capacity();
             Ok(PlanInput {
                 now: *now,
                 policy: spec.policy.clone(),
-                replicas: observed.replicas,
-                load: service.signals.load,
+                replicas,
+                load: reserve::signal::live(service.signals.load, spec, service.reserve.fast, *now),
                 recent: service.signals.recent()?,
                 saturation: service.signals.saturation(limit),
                 forecast,
@@ -134,17 +146,32 @@ impl Round<'_> {
                 changes: service.memory.changes.clone(),
                 hand_scaled: observed.hand_scaled.as_ref().map(Into::into),
                 conflict: observed.conflict.clone(),
-                reserve: None,
+                reserve,
             })
         })
     }
 
-    /// Writes the replicas if the decision says so; says whether it did.
-    async fn apply(&self, target: &Target, decision: &Decision) -> Result<bool, Failed> {
-        if !writes(decision) {
-            return Ok(false);
+    /// Writes the replicas if the decision says so, or takes the next steps where there is a warm reserve.
+    async fn apply(
+        &self,
+        target: &Target,
+        observed: &Observed,
+        input: &PlanInput,
+        decision: &Decision,
+    ) -> Result<Applied, Failed> {
+        let written = writes(decision);
+        let goes_on = if observed.has_reserve {
+            let decided = (input, decision);
+            reserve::carry_out(self.operator, self.shop, (target, &self.spec), observed, decided).await?
+        } else {
+            false
+        };
+        if !written {
+            return Ok(Applied { written, goes_on });
         }
-        measure::timed(self.operator, "apply", scale(&self.operator.writer, target, decision.desired)).await?;
+        if !observed.has_reserve {
+            measure::timed(self.operator, "apply", scale(&self.operator.writer, target, decision.desired)).await?;
+        }
         tracing::info!(
             target = target.describe(),
             from = decision.current,
@@ -153,7 +180,7 @@ impl Round<'_> {
             "scaled: {}",
             decision.message
         );
-        Ok(true)
+        Ok(Applied { written, goes_on })
     }
 
     /// Says what was decided: status where it changed, events where a person should know, metrics always.
@@ -166,7 +193,12 @@ impl Round<'_> {
     ) -> Result<(), Failed> {
         let Self { shop, key, spec, operator, now } = self;
         measure::decision(operator, key, input, decision);
-        let (learned, health) = operator.services.with(key, |service| (service.learned(*now), service.health.status()));
+        let (learned, health, reserve) = operator.services.with(key, |service| {
+            let can_resize = operator.resizing.is_known();
+            let reserve = reserve::report(observed, spec, decision, &service.reserve, can_resize);
+            (service.learned(*now), service.health.status(), reserve)
+        });
+        measure::reserve(operator, key, reserve.map(|reserve| reserve.status));
         let status = shop_status(&Report {
             shop,
             input,
@@ -177,6 +209,7 @@ impl Round<'_> {
             learned,
             promotion: operator.promotions.shown(key),
             health,
+            reserve,
             time_zone: &spec.time_zone,
         });
         measure::timed(operator, "report", write_shop_status(&operator.writer, shop, &status)).await?;

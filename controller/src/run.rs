@@ -20,8 +20,9 @@ use crate::log::{self, TraceIds};
 use crate::operator::Operator;
 use crate::promotions::Promotions;
 use crate::readiness::Readiness;
+use crate::resizing::Resizing;
 use crate::services::Services;
-use crate::{admin, controllers, health, leading, readiness, tick, trainer};
+use crate::{admin, controllers, health, leading, readiness, reserve, tick, trainer};
 
 /// Services that wait to be woken, at most.
 const WAKES: usize = 1_024;
@@ -57,6 +58,7 @@ pub(crate) async fn run(config: RunConfig) -> anyhow::Result<ExitCode> {
         ledger: Ledger::new(&config.data_dir, config.ledger_bytes),
         metrics,
         readiness: Readiness::default(),
+        resizing: Resizing::default(),
         trace_ids: TraceIds::new(wall_clock()),
         config,
     });
@@ -67,6 +69,7 @@ pub(crate) async fn run(config: RunConfig) -> anyhow::Result<ExitCode> {
     let (wake, woken) = mpsc::channel(WAKES);
     let mut workers = JoinSet::new();
     workers.spawn(controllers::shops(Arc::clone(&operator), wakes, woken, work.clone()));
+    workers.spawn(reserve::signal::run(Arc::clone(&operator), wake.clone(), work.clone()));
     workers.spawn(tick::run(Arc::clone(&operator), wake, work.clone()));
     workers.spawn(trainer::run(Arc::clone(&operator), work.clone()));
     workers.spawn(health::run(Arc::clone(&operator), work.clone()));

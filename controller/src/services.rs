@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use presale_cluster::reserve::ServiceLabel;
 use presale_cluster::{Observed, PodFacts};
 use presale_crds::Learned;
 use presale_planner::{Decision, Memory};
@@ -12,6 +13,7 @@ use presale_prometheus::ServiceKey;
 use crate::health::Watch;
 use crate::learning::{Learning, ReplicaFacts};
 use crate::ledger::Record;
+use crate::reserve;
 use crate::signals::Signals;
 
 /// How often a decision is recorded although nothing changed.
@@ -31,8 +33,12 @@ pub(crate) struct Service {
     pub(crate) signals: Signals,
     /// Wishes and changes of the past.
     pub(crate) memory: Memory,
-    /// Pods at the last look.
+    /// Pods at the last look, those in reserve among them.
     pub(crate) pods: Vec<PodFacts>,
+    /// Whether some of them may be cut off from traffic.
+    pub(crate) has_reserve: bool,
+    /// What is remembered of its warm reserve.
+    pub(crate) reserve: reserve::Memory,
     /// Lead time and capacity.
     pub(crate) learning: Learning,
     /// Verdict over its pods.
@@ -72,6 +78,8 @@ impl Service {
             signals: Signals::new(tick),
             memory: Memory::default(),
             pods: Vec::new(),
+            has_reserve: false,
+            reserve: reserve::Memory::default(),
             learning: Learning::new(tick),
             health: Watch::default(),
             last: None,
@@ -93,6 +101,7 @@ impl Service {
     pub(crate) fn see(&mut self, observed: &Observed, facts: &ReplicaFacts, now: Timestamp) {
         self.learning.see(observed, facts, now);
         self.pods.clone_from(&observed.pods);
+        self.has_reserve = observed.has_reserve;
     }
 
     /// Learns from one look at the pods, at most once a minute; `cpu` is cores per pod.
@@ -124,9 +133,14 @@ impl Service {
         self.learning.status(&self.pods, now)
     }
 
-    /// Names of the pods that have been Ready for `long`, so that they have been scraped.
+    /// The pods that serve: one that is cut off is no peer of theirs.
+    pub(crate) fn serving(&self) -> impl Iterator<Item = &PodFacts> {
+        self.pods.iter().filter(|pod| !self.has_reserve || pod.reserve.label == ServiceLabel::InService)
+    }
+
+    /// Names of the serving pods that have been Ready for `long`, so that they have been scraped.
     pub(crate) fn scraped_pods(&self, now: Timestamp, long: SignedDuration) -> Vec<String> {
         let settled = |pod: &&PodFacts| pod.ready_since.is_some_and(|since| now.duration_since(since) >= long);
-        self.pods.iter().filter(settled).map(|pod| pod.name.clone()).collect()
+        self.serving().filter(settled).map(|pod| pod.name.clone()).collect()
     }
 }

@@ -23,7 +23,14 @@ pub use promotion_event::{
 };
 pub use quantity::{InvalidQuantity, Quantity};
 pub use render::{RenderError, render};
-pub use shop_service::{Audience, Behavior, BehaviorRules, COUNTRIES, Calendar, Capacity, DecisionInput, Expose, Forecast, ForecastPeak, ForecastStatus, Health, HealthState, HealthStatus, LastDecision, LatencyTarget, Learned, LearnedRequests, Method, Mode, NextChange, PodTemplate, Prices, Priority, Probes, Remediation, RemediationRecord, Replicas, RequestRate, ResourceAmount, Resources, RestartBudget, Route, RouteLimits, Scaling, ScalingPolicy, ScalingPolicyType, SelectPolicy, ShopService, ShopServiceSpec, ShopServiceStatus, SickPod, Signal, SignalSource, SignalType, Tier, Trust, WorkloadRef, Guarantee, Reserve, ReserveResources, ReserveSize, ReserveStatus};
+pub use shop_service::{
+    Audience, Behavior, BehaviorRules, COUNTRIES, Calendar, Capacity, DecisionInput, Expose, Forecast, ForecastPeak,
+    ForecastStatus, Guarantee, Health, HealthState, HealthStatus, LastDecision, LatencyTarget, Learned,
+    LearnedRequests, Method, Mode, NextChange, PodTemplate, Prices, Priority, Probes, Remediation, RemediationRecord,
+    Replicas, RequestRate, Reserve, ReserveResources, ReserveSize, ReserveStatus, ResourceAmount, Resources,
+    RestartBudget, Route, RouteLimits, Scaling, ScalingPolicy, ScalingPolicyType, SelectPolicy, ShopService,
+    ShopServiceSpec, ShopServiceStatus, SickPod, Signal, SignalSource, SignalType, Tier, Trust, WorkloadRef,
+};
 
 /// API group of every kind.
 pub const GROUP: &str = "presale.dev";

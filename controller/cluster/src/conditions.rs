@@ -2,9 +2,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use presale_crds::{
-    ConditionStatus, ConditionType, HealthState, HealthStatus, ShopService, set_condition,
-};
+use presale_crds::{ConditionStatus, ConditionType, HealthState, HealthStatus, ShopService, set_condition};
 use presale_models::Reading;
 use presale_planner::{ForecastInput, Mode, Policy, Reason, Trust};
 

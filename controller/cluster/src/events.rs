@@ -33,6 +33,7 @@ enum Topic {
     Owned,
     Remediation,
     Promotion,
+    Reserve,
 }
 
 impl Notice {
@@ -86,6 +87,11 @@ impl Notice {
     pub fn eviction_held(pod: &str, why: &str) -> Self {
         let note = format!("{pod} stays: {why}");
         Self { kind: EventType::Warning, ..Self::normal(Topic::Remediation, "EvictionHeld", "Hold", note) }
+    }
+
+    /// Pods came back from the warm reserve, or went into it.
+    pub fn reserve(reason: &'static str, pods: &str) -> Self {
+        Self::normal(Topic::Reserve, reason, "Label", pods.to_owned())
     }
 
     /// A promotion came into a new phase.

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::pods::{PodFacts, count};
 use crate::replicas_owner::HandScale;
-use crate::watch::{Stores, cached};
 use crate::reserve::{ServiceLabel, is_selecting};
+use crate::watch::{Stores, cached};
 use crate::write::read;
 use crate::{Error, Target, rivals, selector};
 

@@ -20,8 +20,8 @@ use crate::{Error, PodFacts};
 
 pub use pod::{Growth, PodReserve, ServiceLabel};
 pub use selecting::Selecting;
-pub use size::ContainerSize;
 pub(crate) use selecting::is_selecting;
+pub use size::ContainerSize;
 pub(crate) use size::milli;
 pub use support::can_resize;
 
@@ -72,14 +72,16 @@ pub async fn resize(writer: &Writer, namespace: &str, pod: &PodFacts, size: &Con
         "spec": {"containers": [{"name": pod.reserve.container.as_deref().unwrap_or(CONTAINER), "resources": size}]},
     });
     let (api, object) = place(writer, namespace, pod);
-    let request = api.patch_resize(&pod.name, &params(), &Patch::Strategic(patch));
+    let (params, patch) = (params(), Patch::Strategic(patch));
+    let request = api.patch_resize(&pod.name, &params, &patch);
     writer.send("resize", &object, request).await.map(drop)
 }
 
 async fn mark(writer: &Writer, namespace: &str, pod: &PodFacts, mut metadata: Value) -> Result<(), Error> {
     metadata["uid"] = json!(pod.uid);
     let (api, object) = place(writer, namespace, pod);
-    let request = api.patch_metadata(&pod.name, &params(), &Patch::Merge(json!({"metadata": metadata})));
+    let (params, patch) = (params(), Patch::Merge(json!({"metadata": metadata})));
+    let request = api.patch_metadata(&pod.name, &params, &patch);
     writer.send("label", &object, request).await.map(drop)
 }
 

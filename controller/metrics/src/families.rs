@@ -11,7 +11,7 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::labels::{
     DecisionLabels, ErrorLabels, EvictionLabels, FloorLabels, LevelLabels, PhaseLabels, QueryLabels, ReadingLabels,
-    ServiceLabels, StageLabels, TrainingLabels,
+    ServiceLabels, StageLabels, StepLabels, TrainingLabels,
 };
 use crate::names;
 
@@ -31,6 +31,14 @@ pub struct Metrics {
     pub ready: Family<ServiceLabels, Gauge>,
     /// See [`names::REPLICAS_STARTING`].
     pub starting: Family<ServiceLabels, Gauge>,
+    /// See [`names::REPLICAS_WARM`].
+    pub warm: Family<ServiceLabels, Gauge>,
+    /// See [`names::REPLICAS_WARM_WANTED`].
+    pub warm_wanted: Family<ServiceLabels, Gauge>,
+    /// See [`names::REPLICAS_DEFERRED`].
+    pub deferred: Family<ServiceLabels, Gauge>,
+    /// See [`names::RESERVE_STEPS`].
+    pub reserve_steps: Family<StepLabels, Counter>,
     /// See [`names::REPLICAS_DESIRED`].
     pub desired: Family<ServiceLabels, Gauge>,
     /// See [`names::REPLICAS_MIN`].
@@ -90,9 +98,13 @@ impl Metrics {
         registry.register(stem(names::BUILD), "Version of the program", info);
         Self {
             leader: family(registry, names::LEADER, "1 while this process holds the lease", Gauge::default()),
-            current: of(registry, names::REPLICAS_CURRENT, "Replicas in the target's spec"),
-            ready: of(registry, names::REPLICAS_READY, "Ready pods"),
+            current: of(registry, names::REPLICAS_CURRENT, "Replicas in the target's spec, less the warm reserve"),
+            ready: of(registry, names::REPLICAS_READY, "Ready pods, less the warm reserve"),
             starting: of(registry, names::REPLICAS_STARTING, "Pods created and not Ready yet"),
+            warm: of(registry, names::REPLICAS_WARM, "Pods of the warm reserve that can be back in service at once"),
+            warm_wanted: of(registry, names::REPLICAS_WARM_WANTED, "Pods that the last decision wants in reserve"),
+            deferred: of(registry, names::REPLICAS_DEFERRED, "Pods whose node has no room for their growth"),
+            reserve_steps: of(registry, names::RESERVE_STEPS, "Writes to pods and replicas of a warm reserve"),
             desired: of(registry, names::REPLICAS_DESIRED, "Replicas decided"),
             min: of(registry, names::REPLICAS_MIN, "Lower bound of the replicas"),
             max: of(registry, names::REPLICAS_MAX, "Upper bound of the replicas"),

@@ -112,3 +112,16 @@ pub struct QueryLabels {
     /// ok or error.
     pub result: &'static str,
 }
+
+/// A write to a warm reserve.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StepLabels {
+    /// Namespace of the `ShopService`.
+    pub namespace: String,
+    /// Its name.
+    pub service: String,
+    /// `cut_off`, shrink, grow, `put_in_service` or scale.
+    pub step: &'static str,
+    /// done or failed.
+    pub result: &'static str,
+}

@@ -10,6 +10,6 @@ pub mod timer;
 pub use families::Metrics;
 pub use labels::{
     DecisionLabels, ErrorLabels, EvictionLabels, FloorLabels, LevelLabels, PhaseLabels, QueryLabels, ReadingLabels,
-    ServiceLabels, StageLabels, TrainingLabels,
+    ServiceLabels, StageLabels, StepLabels, TrainingLabels,
 };
 pub use timer::Timer;

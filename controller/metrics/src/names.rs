@@ -4,12 +4,21 @@
 pub const BUILD: &str = "presale_build_info";
 /// 1 while this process holds the lease.
 pub const LEADER: &str = "presale_leader";
-/// Replicas in the target's spec.
+/// Replicas in the target's spec, less the warm reserve.
 pub const REPLICAS_CURRENT: &str = "presale_replicas_current";
-/// Ready pods.
+/// Ready pods, less the warm reserve.
 pub const REPLICAS_READY: &str = "presale_replicas_ready";
 /// Pods created and not Ready yet.
 pub const REPLICAS_STARTING: &str = "presale_replicas_starting";
+/// Pods of the warm reserve that can be back in service at once; absent where a service has none.
+pub const REPLICAS_WARM: &str = "presale_replicas_warm";
+/// Pods that the last decision wants in reserve; absent where a service has none.
+pub const REPLICAS_WARM_WANTED: &str = "presale_replicas_warm_wanted";
+/// Pods whose node has no room for their growth: no capacity; absent where a service has no reserve.
+pub const REPLICAS_DEFERRED: &str = "presale_replicas_deferred";
+/// Writes to the pods and replicas of a warm reserve; labels `step` (`cut_off`, shrink, grow, `put_in_service`, scale) and
+/// `result` (done, failed).
+pub const RESERVE_STEPS: &str = "presale_reserve_steps_total";
 /// Replicas decided.
 pub const REPLICAS_DESIRED: &str = "presale_replicas_desired";
 /// Lower bound of the replicas.
@@ -62,12 +71,16 @@ pub const QUERY: &str = "presale_query_seconds";
 pub const LEDGER: &str = "presale_ledger_bytes";
 
 /// Every name, for checks that panels and alerts ask for what exists.
-pub const ALL: [&str; 30] = [
+pub const ALL: [&str; 34] = [
     BUILD,
     LEADER,
     REPLICAS_CURRENT,
     REPLICAS_READY,
     REPLICAS_STARTING,
+    REPLICAS_WARM,
+    REPLICAS_WARM_WANTED,
+    REPLICAS_DEFERRED,
+    RESERVE_STEPS,
     REPLICAS_DESIRED,
     REPLICAS_MIN,
     REPLICAS_MAX,

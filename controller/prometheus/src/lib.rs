@@ -4,6 +4,7 @@
 //! &[ServiceQuery] --observe--> Observation { service -> load, error ratio, latency }    one query per preset and tick
 //! &[ServiceQuery] --observe_pods--> service -> pod -> load, error ratio, latency, cpu   one query per preset
 //! &ServiceQuery   --history(Measure, range, step)--> models::Series                     gaps are Missing
+//! &SocketAddr     --PodScraper::read--> PodCounters                                    one pod, from itself
 //! ```
 //! A query that fails is data: every service of it reads [`presale_models::Reading::Error`], and the reason is in
 //! `failures`.
@@ -17,6 +18,7 @@ mod observe;
 mod pods;
 mod preset;
 mod promql;
+mod scrape;
 mod service;
 
 pub use config::{Labels, PrometheusConfig};
@@ -24,4 +26,5 @@ pub use error::QueryError;
 pub use history::Measure;
 pub use observe::{Observation, Prometheus, ServiceReadings};
 pub use pods::{PodObservation, PodReadings};
+pub use scrape::{PodCounters, PodScraper, ScrapeError};
 pub use service::{ServiceKey, ServiceQuery, Source};

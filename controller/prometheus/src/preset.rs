@@ -2,6 +2,7 @@
 
 mod ingress_nginx;
 mod open_telemetry;
+pub(crate) mod pod_counters;
 mod presale_gateway;
 
 use std::time::Duration;

@@ -84,6 +84,7 @@ async fn examine(args: &Args) -> Vec<Finding> {
         findings.push(definition(&client, kind).await);
     }
     operator(&client, &args.reach, &mut findings).await;
+    findings.push(resize(&client).await);
     let shops: Api<ShopService> =
         if args.all_namespaces { Api::all(client) } else { Api::namespaced(client, &namespace) };
     match shops.list(&ListParams::default()).await {
@@ -126,6 +127,16 @@ async fn definition(client: &Client, plural: &str) -> Finding {
         }
         Ok(None) => Finding::bad(check, "is not installed", install),
         Err(error) => Finding::bad(check, error.to_string(), "ask for the right to read customresourcedefinitions"),
+    }
+}
+
+/// Whether a warm reserve can shrink its pods here; without, it only cuts them off, which is no fault where nobody has one.
+async fn resize(client: &Client) -> Finding {
+    let check = "pods/resize";
+    match presale_cluster::reserve::can_resize(client).await {
+        Ok(true) => Finding::good(check, "is served: a warm reserve shrinks its pods in place"),
+        Ok(false) => Finding::good(check, "is not served: a warm reserve cuts pods off without shrinking them"),
+        Err(error) => Finding::bad(check, error.to_string(), "ask for the right to discover the API's resources"),
     }
 }
 
@@ -173,6 +184,11 @@ fn service(shop: &ShopService) -> Vec<Finding> {
         (ConditionType::Healthy, "True", "see status.health; where all pods are slow raise spec.replicas.max"),
         (ConditionType::ScalingLimited, "False", "raise spec.replicas.max, or loosen spec.scaling.behavior"),
         (ConditionType::Conflict, "False", "remove the other owner, or this ShopService"),
+        (
+            ConditionType::ReserveHeld,
+            "True",
+            "see `presale explain NAME`; guarantee Reserved keeps room for the way back, Kubernetes 1.33 and above shrinks pods in place, and without a cure the reserve works, larger or slower than it could",
+        ),
         (
             ConditionType::Paused,
             "False",

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use presale_planner::{Decision, PlanInput, decide};
+use presale_planner::{Decision, PlanInput, ReserveSize, decide};
 
 use super::exit;
 use super::output::{Output, columns};
@@ -76,7 +76,7 @@ fn terms(at: Timestamp, decision: &Decision, input: &PlanInput) -> Vec<[String; 
     let count = |n: Option<u32>| n.map(|n| n.to_string()).unwrap_or_default();
     let rate = |n: Option<f64>| n.map(|n| format!("{n:.1}")).unwrap_or_default();
     let row = |name: &str, value: String| [name.to_owned(), value];
-    vec![
+    let mut rows = vec![
         row("decided", Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()),
         row("current", decision.current.to_string()),
         row("desired", decision.desired.to_string()),
@@ -86,5 +86,26 @@ fn terms(at: Timestamp, decision: &Decision, input: &PlanInput) -> Vec<[String; 
         row("bounds", format!("{} to {}", input.policy.min, input.policy.max)),
         row("load per replica (p10, p50)", format!("{}, {}", rate(input.capacity_p10), rate(input.capacity_p50))),
         row("lead time", format!("{:#}", input.lead_time)),
+    ];
+    rows.extend(reserve(decision, input));
+    rows
+}
+
+/// Active, warm and cold, and why each.
+fn reserve(decision: &Decision, input: &PlanInput) -> Vec<[String; 2]> {
+    let (Some(held), Some(wanted)) = (input.reserve, decision.reserve) else { return Vec::new() };
+    let size = match held.policy.size {
+        ReserveSize::Auto => format!("as many as may be needed within the lead time, at most {}", held.policy.max),
+        ReserveSize::Replicas(count) => format!("scaling.reserve.size is {count}"),
+    };
+    let deferred = match held.deferred {
+        0 => String::new(),
+        n => format!("; {n} have no room to grow on their node and are no capacity"),
+    };
+    let row = |name: &str, value: String| [name.to_owned(), value];
+    vec![
+        row("active", format!("{} ready of {} for the load of this moment", input.replicas.ready, decision.desired)),
+        row("warm", format!("{} out of service of {} wanted: {size}{deferred}", held.warm, wanted.replicas)),
+        row("cold", format!("{} starting", input.replicas.starting)),
     ]
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
-use presale_crds::ShopService;
+use presale_crds::{ReserveStatus, ShopService};
 use serde::Serialize;
 
 use super::output::{Format, Output, columns};
@@ -44,6 +44,8 @@ pub(super) struct Line {
     max: u32,
     current: Option<u32>,
     ready: Option<u32>,
+    starting: Option<u32>,
+    reserve: Option<ReserveStatus>,
     desired: Option<u32>,
     next: String,
     reason: String,
@@ -107,6 +109,8 @@ fn line(shop: &ShopService, live: &[TopService]) -> Line {
         max: shop.spec.replicas.max,
         current: status.replicas,
         ready: status.ready_replicas,
+        starting: status.starting_replicas,
+        reserve: status.reserve,
         desired: status.desired_replicas,
         next: status.next.map(|next| next.summary).unwrap_or_default(),
         reason: status.last_decision.map(|decision| decision.reason).unwrap_or_default(),
@@ -118,11 +122,23 @@ fn line(shop: &ShopService, live: &[TopService]) -> Line {
 }
 
 /// Heads of the columns, of the table and of the live view alike.
-pub(super) const HEADS: [&str; 10] =
-    ["NAME", "MODE", "NOW", "READY", "DESIRED", "NEXT", "LOAD", "LAST 30 MIN, NEXT 2 H (P95)", "REASON", "PROMOTION"];
+pub(super) const HEADS: [&str; 12] = [
+    "NAME",
+    "MODE",
+    "NOW",
+    "READY",
+    "COLD",
+    "WARM",
+    "DESIRED",
+    "NEXT",
+    "LOAD",
+    "LAST 30 MIN, NEXT 2 H (P95)",
+    "REASON",
+    "PROMOTION",
+];
 
 /// The cells of one line.
-pub(super) fn cells(line: &Line) -> [String; 10] {
+pub(super) fn cells(line: &Line) -> [String; 12] {
     let count = |n: Option<u32>| n.map(|n| n.to_string()).unwrap_or_default();
     let seen = line.live.as_ref();
     [
@@ -130,6 +146,8 @@ pub(super) fn cells(line: &Line) -> [String; 10] {
         line.mode.clone(),
         count(line.current),
         count(line.ready),
+        count(line.starting),
+        line.reserve.map(warm).unwrap_or_default(),
         count(line.desired),
         line.next.clone(),
         seen.map(load).unwrap_or_default(),
@@ -137,6 +155,12 @@ pub(super) fn cells(line: &Line) -> [String; 10] {
         line.reason.clone(),
         line.promotion.clone(),
     ]
+}
+
+/// `2/3`: warm pods of those wanted; with those whose node has no room for their growth.
+fn warm(reserve: ReserveStatus) -> String {
+    let deferred = if reserve.deferred > 0 { format!(" -{}", reserve.deferred) } else { String::new() };
+    format!("{}/{}{deferred}", reserve.warm, reserve.wanted)
 }
 
 fn load(live: &TopService) -> String {

@@ -51,6 +51,7 @@ pub(crate) enum Growth {
 
 /// What is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; no two exclude each other")]
 pub(crate) struct Wanted {
     /// Pods that serve; below one it is one.
     pub(crate) active: u32,

@@ -13,12 +13,7 @@ use crate::reserve::{IN_SERVICE, Selecting};
 ///
 /// Of a service with a warm reserve only the pods that serve count. The server would take a percentage of all replicas
 /// of the Deployment, so what must stay is said as a number; pods in reserve may always be evicted.
-pub(super) fn manifest(
-    owner: &OwnerReference,
-    namespace: &str,
-    spec: &ShopServiceSpec,
-    selecting: Selecting,
-) -> Value {
+pub(super) fn manifest(owner: &OwnerReference, namespace: &str, spec: &ShopServiceSpec, selecting: Selecting) -> Value {
     let stated = spec.health.as_ref().and_then(|health| health.min_healthy.as_deref()).unwrap_or("60%");
     let away = 100 - stated.trim_end_matches('%').parse::<u32>().unwrap_or(60).min(100);
     let body = match selecting.active {

@@ -60,6 +60,7 @@ impl ContainerSize {
     /// whose change would restart the container: they stay.
     ///
     /// **Source**: KEP-1287, in-place update of pod resources.
+    #[must_use]
     pub fn shrunk(&self, spec: &ReserveSpec, guaranteed: bool, restarts: &[String]) -> Self {
         let mut small = self.clone();
         let may_change = |name: &str| !restarts.iter().any(|restarting| restarting == name);
@@ -111,6 +112,7 @@ fn equal(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use presale_planner::{Guarantee, ReservePolicy, ReserveSize};
     use serde_json::json;
 
     use super::*;
@@ -120,7 +122,8 @@ mod tests {
     }
 
     fn spec(cpu: Option<u32>, memory: Option<&str>) -> ReserveSpec {
-        ReserveSpec { cpu, memory: memory.map(|text| Quantity(text.to_owned())), ..ReserveSpec::default() }
+        let policy = ReservePolicy { size: ReserveSize::Auto, max: 5, guarantee: Guarantee::BestEffort };
+        ReserveSpec { policy, cpu, memory: memory.map(|text| Quantity(text.to_owned())) }
     }
 
     #[test]

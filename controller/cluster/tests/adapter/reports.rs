@@ -53,6 +53,7 @@ async fn report(
         learned: None,
         promotion: None,
         health: None,
+        reserve: None,
         time_zone: &TimeZone::UTC,
     };
     write_shop_status(&ground.writer, shop, &shop_status(&report)).await

@@ -10,6 +10,7 @@ mod healed;
 mod planned;
 mod read;
 mod reported;
+mod reserved;
 mod run;
 mod schema;
 
@@ -99,7 +100,10 @@ fn promotion() -> Value {
 }
 
 fn of_shops() -> Vec<Case> {
-    [run::cases(), decided::cases(), read::cases(), healed::cases(), exposed::cases()].into_iter().flatten().collect()
+    [run::cases(), decided::cases(), read::cases(), reserved::cases(), healed::cases(), exposed::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Fields of the schema without a case, and cases without a field.

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use presale_cluster::{Observed, PromotionReport, Report, Target, convert, promotion_status, shop_status};
-use presale_crds::{PromotionEvent, ShopService};
+use presale_cluster::{
+    Observed, PromotionReport, Report, ReserveReport, Target, convert, promotion_status, shop_status,
+};
+use presale_crds::{PromotionEvent, ReserveStatus, ShopService};
 use presale_models::ObservedUplift;
 use presale_planner::{PromotionFloor, Recommendation, decide, plan_promotion};
 use serde_json::{Value, json};
@@ -57,6 +59,8 @@ fn a_round_in_which_everything_happens_fills_the_status_of_a_shop_service() {
         pods: vec![],
         image: Some("checkout:1".into()),
         rolling_out: false,
+        total: 6,
+        has_reserve: true,
         hand_scaled: None,
         conflict: None,
     };
@@ -78,6 +82,11 @@ fn a_round_in_which_everything_happens_fills_the_status_of_a_shop_service() {
             "sickPods": [{"name": "e", "cause": "latency", "since": time}],
             "lastRemediation": {"pod": "d", "cause": "latency", "action": "Evicted", "at": time}}))
         .expect("a state of health"),
+        reserve: Some(ReserveReport {
+            status: ReserveStatus { wanted: 2, warm: 2, shrunk: 1, deferred: 0 },
+            can_resize: true,
+            told: true,
+        }),
         time_zone: &TimeZone::UTC,
     });
     let schema = leaves::<ShopService>("status");

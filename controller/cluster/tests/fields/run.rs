@@ -1,6 +1,7 @@
 //! What runs: fields that show in the objects that the operator would apply.
 
 use presale_cluster::owned::{deployment, owner_of, service};
+use presale_cluster::reserve::Selecting;
 use presale_crds::ShopService;
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ fn owned(shop: &Value) -> (ShopService, k8s_openapi::apimachinery::pkg::apis::me
 
 fn template(shop: &Value) -> Value {
     let (shop, owner) = owned(shop);
-    deployment::manifest(&owner, "shop", &shop.spec)["spec"]["template"].clone()
+    deployment::manifest(&owner, "shop", &shop.spec, Selecting::default())["spec"]["template"].clone()
 }
 
 fn container(shop: &Value) -> Value {
@@ -40,7 +41,8 @@ pub(crate) fn cases() -> Vec<Case> {
     let image = |shop: &Value| container(shop)["image"].clone();
     let ports = |shop: &Value| {
         let (parsed, owner) = owned(shop);
-        let offered = service::manifest(&owner, "shop", &parsed.spec)["spec"]["ports"][0]["port"].clone();
+        let offered =
+            service::manifest(&owner, "shop", &parsed.spec, Selecting::default())["spec"]["ports"][0]["port"].clone();
         json!([container(shop)["ports"][0]["containerPort"], offered])
     };
     let resources = |shop: &Value| container(shop)["resources"].clone();

@@ -5,10 +5,9 @@
 //! (<https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>).
 
 use super::Scope;
+use super::pod_counters::{OFFERED, SERVED};
 
-const SERVED: &str = "http_server_request_duration_seconds_count";
 const BUCKETS: &str = "http_server_request_duration_seconds_bucket";
-const OFFERED: &str = "shop_requests_offered_total";
 const FAILED: &str = "http_response_status_code=~\"5..\"";
 
 /// What arrived, whatever became of it.

@@ -13,11 +13,13 @@ use super::{HEADS, Line, Source, cells};
 /// Time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
 /// Widths of the columns.
-const WIDTHS: [Constraint; 10] = [
+const WIDTHS: [Constraint; 12] = [
     Constraint::Min(10),
     Constraint::Length(9),
     Constraint::Length(4),
     Constraint::Length(5),
+    Constraint::Length(4),
+    Constraint::Length(6),
     Constraint::Length(7),
     Constraint::Length(10),
     Constraint::Length(18),
@@ -85,6 +87,7 @@ fn style(line: &Line) -> Style {
 
 #[cfg(test)]
 mod tests {
+    use presale_crds::ReserveStatus;
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
@@ -100,16 +103,18 @@ mod tests {
             max: 10,
             current: Some(4),
             ready: Some(3),
+            starting: Some(1),
+            reserve: Some(ReserveStatus { wanted: 3, warm: 2, shrunk: 2, deferred: 1 }),
             desired: Some(4),
             next: "9 @20:00".into(),
             reason: "Promotion".into(),
             promotion: "flash (Active)".into(),
             live: None,
         };
-        let mut terminal = Terminal::new(TestBackend::new(140, 5)).unwrap();
+        let mut terminal = Terminal::new(TestBackend::new(150, 5)).unwrap();
         terminal.draw(|frame| draw(frame, &[line], " presale top ")).unwrap();
         let text: String = terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
-        for word in ["NAME", "catalog", "9 @20:00", "flash (Active)"] {
+        for word in ["NAME", "catalog", "2/3 -1", "9 @20:00", "flash (Active)"] {
             assert!(text.contains(word), "{word} is not in {text}");
         }
     }
