@@ -1,7 +1,7 @@
 //! Which policies run at which settings, and a whole backtest: all of them on one scenario.
 
 use presale_models::Level;
-use presale_planner::{PromotionSpec, Trust};
+use presale_planner::{Guarantee, PromotionSpec, ReservePolicy, ReserveSize, Trust};
 
 use crate::baseline::{
     ahpa::Ahpa,
@@ -21,9 +21,10 @@ use crate::presale::{Presale, PresaleSpec};
 use crate::simulate::{Row, Scenario};
 
 /// Names in the order of the report.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
     "oracle",
     "presale",
+    "presale-reserve",
     "presale-net",
     "hpa",
     "hpa-behavior",
@@ -72,6 +73,10 @@ impl Default for Contest {
 /// Targets of a sweep.
 pub const TARGETS: [f64; 11] = [0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96, 1.0];
 
+/// The reserve of `presale-reserve`: sized by the forecast, as large as it asks for.
+const RESERVE: ReservePolicy =
+    ReservePolicy { size: ReserveSize::Auto, max: 1_000_000, guarantee: Guarantee::BestEffort };
+
 impl Contest {
     /// Every policy at every setting, ready to run.
     pub fn entries(&self, scenario: &Scenario) -> Vec<Box<dyn Policy + Send>> {
@@ -80,8 +85,11 @@ impl Contest {
         let mut entries: Vec<Box<dyn Policy + Send>> = Vec::new();
         for name in NAMES.iter().filter(|n| self.only.is_empty() || self.only.iter().any(|o| o == *n)) {
             match *name {
-                "presale" => entries.extend(levels.iter().filter_map(|l| self.ours(scenario, *l, Trust::Earned))),
-                "presale-net" => entries.extend(self.ours(scenario, self.level.get(), Trust::Never)),
+                "presale" => entries.extend(levels.iter().filter_map(|l| self.ours(scenario, *l, Trust::Earned, None))),
+                "presale-reserve" => {
+                    entries.extend(levels.iter().filter_map(|l| self.ours(scenario, *l, Trust::Earned, Some(RESERVE))));
+                }
+                "presale-net" => entries.extend(self.ours(scenario, self.level.get(), Trust::Never, None)),
                 _ if KNOBLESS.contains(name) => entries.extend(entry(name, self.target, scenario)),
                 _ => entries.extend(targets.iter().filter_map(|t| entry(name, *t, scenario))),
             }
@@ -89,7 +97,13 @@ impl Contest {
         entries
     }
 
-    fn ours(&self, scenario: &Scenario, level: f64, trust: Trust) -> Option<Box<dyn Policy + Send>> {
+    fn ours(
+        &self,
+        scenario: &Scenario,
+        level: f64,
+        trust: Trust,
+        reserve: Option<ReservePolicy>,
+    ) -> Option<Box<dyn Policy + Send>> {
         let spec = PresaleSpec {
             capacity: scenario.plant.replica_capacity,
             lead: lead(scenario),
@@ -100,6 +114,7 @@ impl Contest {
             promotions: self.promotions.clone(),
             seed: scenario.seed,
             min: 1,
+            reserve,
         };
         Some(Box::new(Presale::new(spec, &scenario.past)))
     }

@@ -20,3 +20,5 @@ pub mod rush_coverage;
 pub mod rush_verdict;
 pub mod simulate;
 pub mod trace;
+pub mod warm;
+mod warm_run;

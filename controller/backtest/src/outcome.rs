@@ -14,8 +14,11 @@ pub struct Outcome {
     pub policy: String,
     /// Position of its knob.
     pub setting: String,
-    /// Replicas paid for, in hours, starting and draining ones too.
+    /// Replicas paid for, in hours, starting and draining ones too, warm ones at their share of a full one.
     pub replica_hours: f64,
+    /// Warm replicas, in hours; absent without a reserve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_hours: Option<f64>,
     /// `replica_hours` over the oracle's.
     pub oracle_ratio: f64,
     /// Requests that were dropped over those that were offered.
@@ -67,6 +70,8 @@ pub struct Inside {
 pub struct Tally {
     ticks: usize,
     paid: f64,
+    warm: f64,
+    warm_cost: f64,
     offered: f64,
     unserved: f64,
     beyond: f64,
@@ -83,17 +88,24 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// For a plant in which a warm replica costs the share `warm_cost` of a full one.
+    pub fn new(warm_cost: f64) -> Self {
+        Self { warm_cost, ..Self::default() }
+    }
+
     /// Adds one tick; `needed` are the replicas that its load needs, `change` the step of the replica count before it.
     pub fn add(&mut self, served: Served, needed: u32, change: u32, inside_event: bool) {
         if self.ticks.is_multiple_of(BLOCK) {
             self.blocks.push((0.0, 0.0));
         }
         self.ticks += 1;
-        self.paid += f64::from(served.paid);
+        let paid = served.paid + self.warm_cost * served.warm;
+        self.paid += paid;
+        self.warm += served.warm;
         self.offered += served.offered;
         self.unserved += served.unserved;
         self.beyond += served.beyond_objective;
-        let (hours, lost) = (f64::from(served.paid) * TICK as f64 / 3600.0, served.unserved * TICK as f64);
+        let (hours, lost) = (paid * TICK as f64 / 3600.0, served.unserved * TICK as f64);
         if let Some(block) = self.blocks.last_mut() {
             block.0 += hours;
             block.1 += lost;
@@ -131,6 +143,7 @@ impl Tally {
             policy: policy.into(),
             setting,
             replica_hours: self.paid * TICK as f64 / 3600.0,
+            warm_hours: (self.warm > 0.0).then_some(self.warm * TICK as f64 / 3600.0),
             oracle_ratio: f64::NAN,
             unserved_ratio: self.unserved / self.offered.max(1e-12),
             violation_minutes_ratio: share(self.minutes),

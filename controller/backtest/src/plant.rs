@@ -8,6 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, LogNormal, Poisson};
 use serde::{Deserialize, Serialize};
 
+use crate::warm::Warm;
+
 /// Seconds per tick of the simulation.
 pub const TICK: i64 = 15;
 
@@ -45,6 +47,8 @@ pub struct Plant {
     pub scrape_delay_seconds: f64,
     /// Share of scrapes that fail.
     pub scrape_gap_share: f64,
+    /// Warm replicas, for policies that hold some.
+    pub warm: Warm,
 }
 
 impl Default for Plant {
@@ -65,6 +69,7 @@ impl Default for Plant {
             scrape_window_seconds: 60.0,
             scrape_delay_seconds: 5.0,
             scrape_gap_share: 0.001,
+            warm: Warm::default(),
         }
     }
 }
@@ -137,8 +142,10 @@ pub struct Served {
     pub unserved: f64,
     /// Requests/s above what the ready pods serve within the objective.
     pub beyond_objective: f64,
-    /// Pods that are paid for.
-    pub paid: u32,
+    /// Pods that are paid for in full, as a mean over the tick.
+    pub paid: f64,
+    /// Warm pods, as a mean over the tick; 0 without a reserve.
+    pub warm: f64,
     /// Pods that are ready.
     pub ready: u32,
 }
@@ -202,7 +209,8 @@ impl Pods {
             offered,
             unserved: (dropped - self.retries).max(0.0),
             beyond_objective: (arriving - capacity).max(0.0).min(offered),
-            paid: self.current() + u32::try_from(self.draining.len()).unwrap_or(0),
+            paid: f64::from(self.current() + u32::try_from(self.draining.len()).unwrap_or(0)),
+            warm: 0.0,
             ready: self.ready(second),
         }
     }

@@ -24,6 +24,8 @@ pub struct Sight<'a> {
     pub current: u32,
     /// Ready replicas.
     pub ready: u32,
+    /// Warm replicas, none of which is among `current`.
+    pub warm: u32,
     /// Means of the recorded minutes or steps that are over, oldest first, with what came before the scored time; NaN
     /// where nothing was recorded.
     pub past: &'a Past,
@@ -52,6 +54,17 @@ impl Past {
     }
 }
 
+/// One reading of the fast signal, which comes between ticks to policies with a reserve.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Glance {
+    /// Time since the reading before, seconds.
+    pub seconds: f64,
+    /// Requests that arrived in that time.
+    pub requests: f64,
+    /// Requests that wait, in pods and at the gateway.
+    pub waiting: f64,
+}
+
 /// A way to choose replicas.
 pub trait Policy {
     /// Stable name, as in `--policies`.
@@ -60,8 +73,18 @@ pub trait Policy {
     /// The knob's position, for people (`target 0.75`).
     fn setting(&self) -> String;
 
-    /// Whether this is one of several positions of the knob that only a sweep runs.
+    /// Replicas that should be in service from now on.
     fn decide(&mut self, sight: &Sight<'_>) -> u32;
+
+    /// Warm replicas that should be beside those of the last decision; `None` = this policy knows of no reserve.
+    fn reserve(&self) -> Option<u32> {
+        None
+    }
+
+    /// Reads the fast signal, the first one at the tick itself, before its decision. `Some` = another count in service.
+    fn glance(&mut self, _: &Sight<'_>, _: Glance) -> Option<u32> {
+        None
+    }
 }
 
 /// ⌈load / capacity⌉ with a guard against rounding noise.

@@ -10,12 +10,12 @@ use presale_models::{
     Target,
 };
 use presale_planner::{
-    Behavior, ForecastInput, HOLD, Memory, Mode, PlanInput, Policy as PlanPolicy, PromotionFloor, PromotionSpec,
-    ReplicaCounts, Saturation, Select, Trust, decide,
+    Behavior, FastSignal, ForecastInput, HOLD, Memory, Mode, PlanInput, Policy as PlanPolicy, PromotionFloor,
+    PromotionSpec, ReplicaCounts, ReserveInput, ReservePolicy, Saturation, Select, Trust, decide,
 };
 
 use crate::plant::TICK;
-use crate::policy::{Past, Policy, Scrape, Sight};
+use crate::policy::{Glance, Past, Policy, Scrape, Sight};
 use announced::{Announced, Known};
 
 /// Seconds between two trainings, as in the operator.
@@ -49,6 +49,8 @@ pub struct PresaleSpec {
     pub seed: u64,
     /// Fewest replicas.
     pub min: u32,
+    /// The warm reserve; `None` = none.
+    pub reserve: Option<ReservePolicy>,
 }
 
 /// Model, memory and minutes of one service.
@@ -67,6 +69,10 @@ pub struct Presale {
     forecast: Option<QuantileForecast>,
     past: Option<Series>,
     announced: Announced,
+    promotions: Vec<PromotionFloor>,
+    fast: FastSignal,
+    waiting: f64,
+    wanted: u32,
 }
 
 impl Presale {
@@ -106,6 +112,10 @@ impl Presale {
             memory: Memory::default(),
             forecast: None,
             past: None,
+            promotions: Vec::new(),
+            fast: FastSignal::default(),
+            waiting: 0.0,
+            wanted: 0,
         }
     }
 
@@ -194,8 +204,14 @@ impl Presale {
         self.forecast = self.model.as_ref().and_then(|m| m.predict(&request).ok());
     }
 
-    fn input(&self, sight: &Sight<'_>, promotions: Vec<PromotionFloor>) -> Option<PlanInput> {
-        let load = match (sight.scrape, self.last) {
+    /// The load by the fast signal, and of what waits as much as would be served within a tick; `None` without a reserve.
+    fn live_load(&self) -> Option<f64> {
+        self.spec.reserve.and_then(|_| self.fast.load()).map(|load| load + self.waiting / TICK as f64)
+    }
+
+    fn input(&self, sight: &Sight<'_>) -> Option<PlanInput> {
+        let scrape = self.live_load().map(|load| Scrape { at: sight.now, load }).or(sight.scrape);
+        let load = match (scrape, self.last) {
             (Some(scrape), _) if scrape.load > 0.0 => Reading::Fresh { value: scrape.load, at: scrape.at },
             (Some(scrape), _) => Reading::Zero { at: scrape.at },
             (None, Some(old)) => Reading::Stale { value: old.load, at: old.at },
@@ -225,13 +241,23 @@ impl Presale {
             capacity_p10: Some(self.spec.capacity),
             capacity_p50: Some(self.spec.capacity),
             lead_time: self.spec.lead,
-            promotions,
+            promotions: self.promotions.clone(),
             history: self.memory.history.clone(),
             changes: self.memory.changes.clone(),
             hand_scaled: None,
             conflict: None,
-            reserve: None,
+            reserve: self.spec.reserve.map(|policy| ReserveInput { policy, warm: sight.warm, deferred: 0 }),
         })
+    }
+}
+
+impl Presale {
+    fn plan(&mut self, sight: &Sight<'_>) -> u32 {
+        let Some(input) = self.input(sight) else { return sight.current };
+        let decision = decide(&input);
+        self.memory.remember(&decision, decision.write, &self.policy);
+        self.wanted = if decision.write { decision.reserve.map_or(0, |r| r.replicas) } else { sight.warm };
+        if decision.write { decision.desired } else { sight.current }
     }
 }
 
@@ -256,9 +282,10 @@ pub fn history(past: &Past) -> Option<Series> {
 
 impl Policy for Presale {
     fn name(&self) -> &'static str {
-        match self.spec.trust {
-            Trust::Never => "presale-net",
-            Trust::Earned | Trust::Always => "presale",
+        match (self.spec.trust, self.spec.reserve) {
+            (_, Some(_)) => "presale-reserve",
+            (Trust::Never, None) => "presale-net",
+            (Trust::Earned | Trust::Always, None) => "presale",
         }
     }
 
@@ -282,10 +309,19 @@ impl Policy for Presale {
             }
             self.predict(sight.now);
         }
-        let promotions = self.floors(sight.now);
-        let Some(input) = self.input(sight, promotions) else { return sight.current };
-        let decision = decide(&input);
-        self.memory.remember(&decision, decision.write, &self.policy);
-        if decision.write { decision.desired } else { sight.current }
+        self.promotions = self.floors(sight.now);
+        self.plan(sight)
+    }
+
+    fn reserve(&self) -> Option<u32> {
+        self.spec.reserve.map(|_| self.wanted)
+    }
+
+    /// Decides again where more arrives, or waits, than what is ready serves and warm replicas could come back.
+    fn glance(&mut self, sight: &Sight<'_>, glance: Glance) -> Option<u32> {
+        self.fast.push(glance.seconds, glance.requests);
+        self.waiting = glance.waiting;
+        let more = self.live_load()? > f64::from(sight.ready) * self.spec.capacity;
+        (more && sight.warm > 0).then(|| self.plan(sight))
     }
 }

@@ -81,6 +81,9 @@ impl Scenario {
 
     /// Runs one policy over the scored time; `watch` sees every decision.
     pub fn run(&self, policy: &mut dyn Policy, watch: &mut dyn FnMut(Row)) -> Outcome {
+        if policy.reserve().is_some() {
+            return self.run_with_reserve(policy, watch);
+        }
         let mut past = self.past.clone();
         let mut gaps = ChaCha8Rng::seed_from_u64(self.seed ^ 0x5ca1_ab1e);
         let begin = replicas(self.loads.first().copied().unwrap_or(0.0), self.plant.replica_capacity).max(1);
@@ -100,6 +103,7 @@ impl Scenario {
                 scrape: if failed { None } else { self.scrape(tick) },
                 current: pods.current(),
                 ready: pods.ready(second),
+                warm: 0,
                 past: &past,
             };
             let desired = policy.decide(&sight);
@@ -117,7 +121,7 @@ impl Scenario {
     }
 
     /// Mean of the ticks of the scrape's window that ended before its delay; `None` where nothing was recorded.
-    fn scrape(&self, tick: usize) -> Option<Scrape> {
+    pub(crate) fn scrape(&self, tick: usize) -> Option<Scrape> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few ticks")]
         let (window, delay) = (
             ((self.plant.scrape_window_seconds / TICK as f64).round() as usize).max(1),

@@ -1,11 +1,12 @@
 //! The decision, as a recipe: ask each term for its floor, take the highest, walk it through the guardrails, say why.
 
-use crate::{Decision, PlanInput, course::Course, facts::Facts, floors::Floors, guardrails, report};
+use crate::{Decision, PlanInput, facts::Facts, floors::Floors, guardrails, report, reserve};
 
 /// Decides how many replicas a service should have.
 ///
 /// Total and pure: it never fails, never panics, and the same input gives the same decision. Forecast and promotion only
-/// raise the count; only a fresh, complete load with a known capacity lowers it; min ≤ desired ≤ max always.
+/// raise the count; only a fresh, complete load with a known capacity lowers it; min ≤ desired ≤ max always. A service with a
+/// warm reserve is planned as a whole, then split: those that the load of this moment needs in service, the others warm.
 ///
 /// # Example
 /// ```
@@ -36,11 +37,11 @@ use crate::{Decision, PlanInput, course::Course, facts::Facts, floors::Floors, g
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decide(input: &PlanInput) -> Decision {
-    let facts = Facts::of(input);
+    let in_service = Facts::of(input);
+    let facts = reserve::all(&in_service);
     let floors = Floors::of(&facts);
 
-    let (wish, term) = floors.highest();
-    let mut course = Course::start(wish, term);
+    let mut course = reserve::wish(&in_service, &floors);
     guardrails::signal::apply(&mut course, &facts);
     guardrails::bounds::apply(&mut course, &facts);
     let recommendation = course.count;
@@ -54,5 +55,6 @@ pub fn decide(input: &PlanInput) -> Decision {
     guardrails::bounds::apply(&mut course, &facts);
     let held = guardrails::writing::apply(&mut course, &facts);
 
-    report::decision(&facts, &floors, recommendation, course, held)
+    let split = reserve::split(course, held, &in_service, &floors);
+    report::decision(&in_service, &floors, recommendation, split)
 }

@@ -1,7 +1,7 @@
 //! The input as the stages read it: what is not finite, not live or not in range counts as unknown, never as zero.
 
 use jiff::{SignedDuration, Timestamp};
-use presale_models::{QuantileForecast, Reading};
+use presale_models::{Level, QuantileForecast, Reading};
 
 use crate::{ForecastInput, Mode, PlanInput, Trust};
 
@@ -17,8 +17,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) input: &'a PlanInput,
     /// The one clock reading.
     pub(crate) now: Timestamp,
-    /// Replicas in the target's spec.
+    /// Replicas in service; where all of a service with a reserve are planned, those that can return as well.
     pub(crate) current: u32,
+    /// Level of the load's maximum that capacity must cover.
+    pub(crate) level: Level,
     /// Load now, fresh and complete: may lower.
     pub(crate) load: Option<f64>,
     /// Load now, at least: may raise.
@@ -42,6 +44,7 @@ impl<'a> Facts<'a> {
             input,
             now: input.now,
             current: input.replicas.current,
+            level: input.policy.level,
             load: live(input.load.complete()),
             load_at_least: live(input.load.at_least()),
             capacity: input.capacity_p10.filter(|c| c.is_finite() && *c > 0.0),

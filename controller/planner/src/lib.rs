@@ -27,4 +27,4 @@ pub use memory::Memory;
 pub use policy::{Behavior, HOLD, Mode, Policy, Select, StepLimit, Trust};
 pub use promotion::{PromotionFloor, PromotionPlan, PromotionSpec, plan_promotion};
 pub use reason::{Outcome, Reason};
-pub use reserve::{Guarantee, Reserve, ReserveInput, ReservePolicy, ReserveSize};
+pub use reserve::{FastSignal, Guarantee, Reserve, ReserveInput, ReservePolicy, ReserveSize};

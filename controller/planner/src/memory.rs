@@ -29,8 +29,10 @@ impl Memory {
         let now = decision.at;
         self.history.retain(|r| r.at <= now);
         self.history.push(Recommendation { at: now, replicas: decision.recommendation });
-        if written && decision.desired != decision.current {
-            self.changes.push(ReplicaChange { at: now, from: decision.current, to: decision.desired });
+        let (warm, wanted) = decision.reserve.map_or((0, 0), |r| (r.warm, r.replicas));
+        let (from, to) = (decision.current.saturating_add(warm), decision.desired.saturating_add(wanted));
+        if written && from != to {
+            self.changes.push(ReplicaChange { at: now, from, to });
         }
         let window = windows(policy);
         let outside = self.history.iter().take_while(|r| now.duration_since(r.at) >= window).count();

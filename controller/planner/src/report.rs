@@ -12,6 +12,7 @@ use crate::{
     floors::Floors,
     guardrails::{signal, writing::Held},
     next,
+    reserve::Split,
 };
 
 /// When to look again at the latest while something is on its way.
@@ -20,13 +21,9 @@ const SOON: SignedDuration = SignedDuration::from_secs(15);
 const REST: SignedDuration = SignedDuration::from_secs(30);
 
 /// Puts the pieces of a finished course together.
-pub(crate) fn decision(
-    facts: &Facts<'_>,
-    floors: &Floors,
-    recommendation: u32,
-    course: Course,
-    held: Held,
-) -> Decision {
+pub(crate) fn decision(facts: &Facts<'_>, floors: &Floors, recommendation: u32, split: Split) -> Decision {
+    let Split { course, held, reserve } = split;
+    let moves = course.count != facts.current || reserve.is_some_and(|r| r.replicas != r.warm);
     let outcome = outcome(facts, &course, held);
     let reason = reason(facts, &course, outcome);
     Decision {
@@ -36,14 +33,14 @@ pub(crate) fn decision(
         message: sentence::of(facts, floors, &course, outcome, reason),
         current: facts.current,
         desired: course.count,
-        reserve: None,
+        reserve,
         recommendation,
         forecast_floor: floors.forecast_shown,
         reactive_floor: floors.reactive,
         promotion_floor: floors.promotion,
-        write: held == Held::No && course.count != facts.current,
-        inputs: inputs::states(facts),
-        next: next::change(facts, course.count),
+        write: held == Held::No && moves,
+        inputs: inputs::states(facts, reserve),
+        next: next::change(facts, course.count + reserve.map_or(0, |r| r.replicas)),
         next_check: next_check(facts, &course),
         clamps: course.clamps,
     }

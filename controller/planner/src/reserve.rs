@@ -1,6 +1,12 @@
 //! The warm reserve: replicas beside those in service, cut off from traffic and shrunk, that are back in a fraction of a second.
 
+mod signal;
+mod split;
+
 use serde::{Deserialize, Serialize};
+
+pub use signal::FastSignal;
+pub(crate) use split::{Split, all, split, wish};
 
 /// What humans want of a service's warm reserve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,8 @@ mod arbitrary;
 mod health;
 #[path = "planner/promotions.rs"]
 mod promotions;
+#[path = "planner/reserve.rs"]
+mod reserve;
 #[path = "planner/safety.rs"]
 mod safety;
 #[path = "planner/scenarios.rs"]

@@ -44,7 +44,7 @@ pub(crate) fn highest(
 }
 
 fn of_row(facts: &Facts<'_>, maximum: &QuantileForecast, row: usize, times: f64) -> Option<u32> {
-    let (level, capacity) = (facts.input.policy.level, facts.capacity? / times);
+    let (level, capacity) = (facts.level, facts.capacity? / times);
     let allowed = (1.0 - level.get()) * LOST * maximum.mean(row)?;
     if facts.input.promotions.iter().any(|p| p.from <= facts.now && facts.now < p.ends) {
         let dear = Level::new(1.0 - DEAR * (1.0 - level.get())).unwrap_or(level);

@@ -32,6 +32,11 @@ pub(crate) fn floor(facts: &Facts<'_>) -> Option<u32> {
         let now = replicas(load, fill(facts) * capacity);
         now.max(replicas(rising_to(facts, load, capacity), capacity))
     });
+    with_saturation(facts, level)
+}
+
+/// `level` or what saturation asks for, within what the level explains.
+pub(crate) fn with_saturation(facts: &Facts<'_>, level: Option<u32>) -> Option<u32> {
     match (level, saturation(facts)) {
         (Some(level), Some(saturated)) => {
             let most = count((f64::from(level.max(1)) * SATURATED_MOST).ceil());

@@ -3,10 +3,10 @@
 use jiff::SignedDuration;
 use presale_models::Reading;
 
-use crate::{ForecastInput, InputState, facts::Facts};
+use crate::{ForecastInput, InputState, Reserve, ReserveInput, facts::Facts};
 
-/// One entry per input: load, latency, capacity, forecast, lead time, promotions.
-pub(crate) fn states(facts: &Facts<'_>) -> Vec<InputState> {
+/// One entry per input: load, latency, capacity, forecast, lead time, promotions, and the reserve where there is one.
+pub(crate) fn states(facts: &Facts<'_>, wanted: Option<Reserve>) -> Vec<InputState> {
     let input = facts.input;
     let mut states = vec![
         state("load", input.load.state(), reading(&input.load, "req/s", facts)),
@@ -18,7 +18,15 @@ pub(crate) fn states(facts: &Facts<'_>) -> Vec<InputState> {
     let names: Vec<_> = input.promotions.iter().map(|p| p.name.as_str()).collect();
     let word = if names.is_empty() { "None" } else { "Planned" };
     states.push(state("promotions", word, names.join(", ")));
+    states.extend(wanted.zip(facts.input.reserve).map(|(wanted, reserve)| warm(wanted, reserve)));
     states
+}
+
+fn warm(wanted: Reserve, found: ReserveInput) -> InputState {
+    let deferred = found.deferred.min(found.warm);
+    let word = if deferred > 0 { "Deferred" } else { "Known" };
+    let held_up = if deferred > 0 { format!(", {deferred} cannot grow") } else { String::new() };
+    state("reserve", word, format!("{} wanted, {} warm{held_up}", wanted.replicas, found.warm))
 }
 
 fn state(name: &str, state: &str, detail: String) -> InputState {

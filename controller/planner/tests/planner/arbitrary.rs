@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use presale_models::{LEVELS, QuantileForecast, Reading, Sample, Series};
 use presale_planner::{
-    Behavior, ForecastInput, HandScaled, Mode, PlanInput, Policy, PromotionFloor, Recommendation, ReplicaChange,
-    ReplicaCounts, Saturation, Select, StepLimit, Trust,
+    Behavior, ForecastInput, Guarantee, HandScaled, Mode, PlanInput, Policy, PromotionFloor, Recommendation,
+    ReplicaChange, ReplicaCounts, ReserveInput, ReservePolicy, ReserveSize, Saturation, Select, StepLimit, Trust,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -158,4 +158,14 @@ pub(crate) fn input() -> impl Strategy<Value = PlanInput> {
             }
         },
     )
+}
+
+/// Any warm reserve at all, also more deferred than there are.
+pub(crate) fn reserve() -> impl Strategy<Value = ReserveInput> {
+    let size = prop_oneof![3 => Just(ReserveSize::Auto), 1 => replicas().prop_map(ReserveSize::Replicas)];
+    let guarantee = select(vec![Guarantee::BestEffort, Guarantee::Reserved]);
+    let deferred = prop_oneof![2 => Just(0), 1 => replicas()];
+    (size, replicas(), guarantee, replicas(), deferred).prop_map(|(size, max, guarantee, warm, deferred)| {
+        ReserveInput { policy: ReservePolicy { size, max, guarantee }, warm, deferred }
+    })
 }
