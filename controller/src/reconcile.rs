@@ -128,13 +128,12 @@ impl Round<'_> {
         let forecast = operator.forecasts.input(key, *now, lead_time);
         let promotions = operator.promotions.floors(key);
         operator.services.with(key, |service| {
-            let (replicas, reserve) = reserve::input(observed, spec, self.shop, &service.reserve);
             let capacity = service.learning.capacity();
             Ok(PlanInput {
                 now: *now,
                 policy: spec.policy.clone(),
-                replicas,
-                load: reserve::signal::live(service.signals.load, spec, service.reserve.fast, *now),
+                replicas: observed.replicas,
+                load: reserve::signal::live(service.signals.load, spec, service.reserve.load(*now), *now),
                 recent: service.signals.recent()?,
                 saturation: service.signals.saturation(limit),
                 forecast,
@@ -146,7 +145,7 @@ impl Round<'_> {
                 changes: service.memory.changes.clone(),
                 hand_scaled: observed.hand_scaled.as_ref().map(Into::into),
                 conflict: observed.conflict.clone(),
-                reserve,
+                reserve: reserve::input(observed, spec, &service.reserve),
             })
         })
     }

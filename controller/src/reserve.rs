@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use presale_cluster::convert::{ReserveSpec, ServiceSpec};
 use presale_cluster::reserve::Growth as Progress;
 use presale_cluster::{Observed, PodFacts, ReserveReport};
-use presale_crds::{ReserveStatus, ShopService};
-use presale_planner::{Decision, Mode, PlanInput, ReplicaCounts, ReserveInput};
+use presale_crds::ReserveStatus;
+use presale_planner::{Decision, Mode, PlanInput, ReserveInput};
 
 pub(crate) use actuate::carry_out;
 pub(crate) use memory::Memory;
@@ -21,31 +21,13 @@ use steps::{Growth, Pod, Size, Wanted};
 /// How long a pod that is cut off must have been quiet before it is shrunk: proxies learn of it meanwhile.
 const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
-/// Replicas in service and the reserve beside them, as a decision counts them; no reserve where the service has none yet.
-///
-/// Replicas that were asked for and are still to be cut off are no replicas in service: what counts is how many the last
-/// decision wanted, as long as the Deployment has what was then written; else all that are not cut off.
-pub(crate) fn input(
-    observed: &Observed,
-    spec: &ServiceSpec,
-    shop: &ShopService,
-    memory: &Memory,
-) -> (ReplicaCounts, Option<ReserveInput>) {
-    if !observed.has_reserve {
-        return (observed.replicas, None);
-    }
-    let told = || {
-        let status = shop.status.as_ref()?;
-        let (active, reserve) = (status.desired_replicas?, status.reserve?);
-        Some((active + reserve.wanted, active))
-    };
-    let known = memory.written.or_else(told).filter(|(total, _)| *total == observed.total);
-    let current = known.map_or(observed.replicas.current, |(_, active)| active);
+/// The reserve as a decision sees it; `None` where the service has none yet.
+pub(crate) fn input(observed: &Observed, spec: &ServiceSpec, memory: &Memory) -> Option<ReserveInput> {
+    let policy = spec.reserve.as_ref().filter(|_| observed.has_reserve)?.policy;
     let out = observed.pods.iter().filter(|pod| observed.is_cut_off(pod));
     let warm = clip(out.clone().count());
     let deferred = clip(out.filter(|pod| growth(pod, memory) == Growth::Stuck).count());
-    let reserve = spec.reserve.as_ref().map(|reserve| ReserveInput { policy: reserve.policy, warm, deferred });
-    (ReplicaCounts { current, ..observed.replicas }, reserve)
+    Some(ReserveInput { policy, warm, deferred })
 }
 
 /// What is told of the reserve; `None` where the service has none.

@@ -15,6 +15,7 @@ pub fn panels() -> Vec<Panel> {
     vec![
         load(),
         replicas(),
+        reserve(),
         terms(),
         decisions(),
         promotions(),
@@ -86,6 +87,29 @@ fn replicas() -> Panel {
             query(this(presale::REPLICAS_MAX, ""), "max"),
         ],
         eventful: false,
+        look: Look::Steps,
+    }
+}
+
+fn reserve() -> Panel {
+    let steps = format!(
+        "sum by (step) (increase({}[$__rate_interval]))",
+        this(presale::RESERVE_STEPS, "result=\"done\"")
+    );
+    Panel {
+        title: "Warm reserve",
+        description: "Pods that are cut off from traffic and back within a second, beside those that serve and those that \
+                      start cold; what was done to them. Pods without room are no capacity: new ones start instead.",
+        unit: "short",
+        queries: vec![
+            query(this(presale::REPLICAS_READY, ""), "active"),
+            query(this(presale::REPLICAS_WARM, ""), "warm"),
+            query(this(presale::REPLICAS_WARM_WANTED, ""), "warm wanted"),
+            query(this(presale::REPLICAS_STARTING, ""), "cold"),
+            query(this(presale::REPLICAS_DEFERRED, ""), "without room"),
+            query(steps, "{{step}}"),
+        ],
+        eventful: true,
         look: Look::Steps,
     }
 }

@@ -16,5 +16,7 @@ mod holds;
 mod owns;
 #[path = "operator/promotions.rs"]
 mod promotions;
+#[path = "operator/reserve.rs"]
+mod reserve;
 #[path = "operator/restarts.rs"]
 mod restarts;

@@ -56,10 +56,6 @@ pub(crate) async fn carry_out(
     let (ends, scaled) = tokio::join!(all.collect::<Vec<_>>(), replicas);
     scaled?;
     ends.into_iter().collect::<Result<Vec<()>, Error>>()?;
-    if wanted.may_raise || wanted.may_lower {
-        let written = (total.unwrap_or(observed.total), decision.desired);
-        operator.services.with(&key, |service| service.reserve.written = Some(written));
-    }
     tell(operator, shop, &next).await?;
     Ok(!next.is_empty())
 }

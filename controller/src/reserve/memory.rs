@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use presale_planner::FastSignal;
 use presale_prometheus::PodCounters;
 
 /// How old the newest reading may be to say anything of now.
@@ -14,31 +15,20 @@ const REFUSED: SignedDuration = SignedDuration::from_secs(30);
 /// The reserve of one service.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// Replicas of the Deployment that were last written, and how many of them were to serve.
-    pub(crate) written: Option<(u32, u32)>,
-    /// Requests per second that arrive at the pods in service, as they say themselves, and over how many seconds.
-    pub(crate) fast: Option<FastLoad>,
+    signal: FastSignal,
     counted: BTreeMap<String, Counted>,
     idle: BTreeMap<String, Idle>,
     refused: BTreeMap<String, Timestamp>,
     looked: Option<Timestamp>,
+    heard: Option<Timestamp>,
 }
 
-/// What arrives at the pods in service: a lower bound, since a pod that was not read adds nothing.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct FastLoad {
-    /// Requests per second.
-    pub(crate) rate: f64,
-    /// The span that it was counted over, seconds.
-    pub(crate) span: f64,
-    /// When.
-    pub(crate) at: Timestamp,
-}
-
+/// One pod's counter at its last answer, and what arrived per second before it.
 #[derive(Debug, Clone, Copy)]
 struct Counted {
     at: Timestamp,
     offered: f64,
+    rate: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,27 +49,36 @@ pub(crate) struct Heard<'a> {
 }
 
 impl Memory {
-    /// Takes in one look at all pods of the service; others are forgotten.
+    /// Takes in one look at all pods of the service; others are forgotten. A pod that gave no answer counts for what it last
+    /// had, for a while.
     pub(crate) fn hear(&mut self, heard: &[Heard<'_>], now: Timestamp) {
-        self.looked = Some(now);
-        self.counted.retain(|uid, _| heard.iter().any(|pod| pod.uid == uid));
+        let before = self.looked.replace(now);
+        self.counted.retain(|uid, counted| {
+            heard.iter().any(|pod| pod.uid == uid && pod.in_service) && now.duration_since(counted.at) <= FRESH
+        });
         self.idle.retain(|uid, _| heard.iter().any(|pod| pod.uid == uid && !pod.in_service));
-        let (mut rate, mut span) = (0.0, 0.0_f64);
         for pod in heard {
             let Some(counters) = pod.counters else { continue };
-            let offered = counters.offered;
-            let before = self.counted.insert(pod.uid.to_owned(), Counted { at: now, offered });
-            if !pod.in_service {
-                self.watch(pod.uid, counters, now);
-            } else if let Some(before) = before.filter(|before| offered >= before.offered) {
-                let seconds = now.duration_since(before.at).as_secs_f64();
-                if seconds > 0.0 && seconds <= FRESH.as_secs_f64() {
-                    rate += (offered - before.offered) / seconds;
-                    span = span.max(seconds);
-                }
-            }
+            if pod.in_service { self.count(pod.uid, counters.offered, now) } else { self.watch(pod.uid, counters, now) }
         }
-        self.fast = (span > 0.0).then_some(FastLoad { rate, span, at: now });
+        let rates: Vec<f64> = self.counted.values().filter_map(|counted| counted.rate).collect();
+        let Some(before) = before.filter(|_| !rates.is_empty()) else { return };
+        let seconds = now.duration_since(before).as_secs_f64();
+        self.signal.push(seconds, rates.iter().sum::<f64>() * seconds);
+        self.heard = Some(now);
+    }
+
+    /// What arrives at the pods in service, requests per second; `None` where they have not told of late.
+    pub(crate) fn load(&self, now: Timestamp) -> Option<f64> {
+        self.heard.filter(|heard| now.duration_since(*heard) <= FRESH)?;
+        self.signal.load()
+    }
+
+    fn count(&mut self, uid: &str, offered: f64, now: Timestamp) {
+        // A counter that began anew says nothing of what came before.
+        let before = self.counted.get(uid).filter(|before| offered >= before.offered && now > before.at);
+        let rate = before.map(|before| (offered - before.offered) / now.duration_since(before.at).as_secs_f64());
+        self.counted.insert(uid.to_owned(), Counted { at: now, offered, rate });
     }
 
     fn watch(&mut self, uid: &str, counters: PodCounters, now: Timestamp) {
@@ -162,11 +161,14 @@ mod tests {
     fn the_load_is_counted_between_two_answers_and_a_restart_is_no_load() {
         let mut memory = Memory::default();
         look(&mut memory, 0, true, Some((100.0, 0.0)));
-        assert_eq!(memory.fast, None);
+        assert_eq!(memory.load(at(0)), None);
         look(&mut memory, 2, true, Some((160.0, 0.0)));
-        assert_eq!(memory.fast, Some(FastLoad { rate: 30.0, span: 2.0, at: at(2) }));
-        look(&mut memory, 3, true, Some((4.0, 0.0)));
-        assert_eq!(memory.fast, None, "the counter began anew");
+        assert_eq!(memory.load(at(2)), Some(30.0));
+        look(&mut memory, 4, true, None);
+        assert_eq!(memory.load(at(4)), Some(30.0), "no answer is not no load");
+        look(&mut memory, 5, true, Some((4.0, 0.0)));
+        assert_eq!(memory.load(at(5)), Some(30.0), "the counter began anew");
+        assert_eq!(memory.load(at(20)), None, "too old");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use presale_cluster::PodFacts;
 use presale_cluster::convert::{ServiceSpec, SignalSpec};
@@ -19,7 +19,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::GRACE;
-use super::memory::{FastLoad, Heard, Memory};
+use super::memory::{Heard, Memory};
 use crate::operator::{Operator, key_of};
 
 /// Time between two looks.
@@ -32,8 +32,8 @@ const ASK_AGAIN: u32 = 600;
 const SURE: f64 = 2.0;
 /// How much more than the last decision rests on wakes its service at once.
 const SURGE: f64 = 1.1;
-/// How old the pods' own word may be.
-const FRESH: SignedDuration = SignedDuration::from_secs(3);
+/// Seconds that the pods' word is the mean of.
+const SPAN: f64 = 15.0;
 
 /// Looks until stopped, and wakes services that have something to do.
 #[expect(clippy::cognitive_complexity, reason = "each log line counts as several branches")]
@@ -127,27 +127,25 @@ fn any_to_shrink(pods: &[PodFacts], spec: &ServiceSpec, memory: &Memory, now: Ti
 fn surges(spec: &ServiceSpec, memory: &Memory, last: Option<Reading>, now: Timestamp) -> bool {
     let Some(last) = last else { return false };
     let known = last.at_least().unwrap_or(0.0);
-    live(last, spec, memory.fast, now).at_least().is_some_and(|load| load > known * SURGE)
+    live(last, spec, memory.load(now), now).at_least().is_some_and(|load| load > known * SURGE)
 }
 
 /// The load as a decision should see it: what Prometheus says, or what the pods themselves say where that is surely more.
 ///
 /// The pods' word only ever raises: Prometheus stays the truth for the past, and for going down. It counts requests per
 /// second, so it says nothing to a service whose signal has a query of its own.
-pub(crate) fn live(load: Reading, spec: &ServiceSpec, fast: Option<FastLoad>, now: Timestamp) -> Reading {
-    let counts_requests = matches!(spec.signal, SignalSpec::Preset(_));
-    let Some(fast) = fast.filter(|fast| counts_requests && now.duration_since(fast.at) <= FRESH) else { return load };
-    let surely = fast.rate - SURE * (fast.rate / fast.span).sqrt();
+pub(crate) fn live(load: Reading, spec: &ServiceSpec, told: Option<f64>, now: Timestamp) -> Reading {
+    let Some(told) = told.filter(|_| matches!(spec.signal, SignalSpec::Preset(_))) else { return load };
     let known = match load {
-        Reading::Stale { .. } => None,
-        other => other.at_least(),
+        Reading::Stale { .. } => 0.0,
+        other => other.at_least().unwrap_or(0.0),
     };
-    if surely <= known.unwrap_or(0.0) {
+    if told - SURE * (told / SPAN).sqrt() <= known {
         return load;
     }
     match load.complete() {
-        Some(_) => Reading::Fresh { value: fast.rate, at: fast.at },
-        None => Reading::Partial { value: fast.rate, at: fast.at, share: 0.0 },
+        Some(_) => Reading::Fresh { value: told, at: now },
+        None => Reading::Partial { value: told, at: now, share: 0.0 },
     }
 }
 
@@ -168,29 +166,25 @@ mod tests {
         service(&serde_json::from_value(shop).unwrap(), &Defaults::default(), None).unwrap()
     }
 
-    fn fast(rate: f64) -> FastLoad {
-        FastLoad { rate, span: 1.0, at: at(0) }
-    }
-
     #[test]
     fn a_burst_counts_at_once_and_noise_does_not() {
         let (spec, known) = (spec(&json!({})), Reading::Fresh { value: 100.0, at: at(-10) });
-        assert_eq!(live(known, &spec, Some(fast(300.0)), at(1)), Reading::Fresh { value: 300.0, at: at(0) });
-        assert_eq!(live(known, &spec, Some(fast(115.0)), at(1)), known, "two in a hundred seconds look like that");
-        assert_eq!(live(known, &spec, Some(fast(20.0)), at(1)), known, "the pods lower nothing");
-        assert_eq!(live(known, &spec, Some(fast(300.0)), at(9)), known, "too old");
+        assert_eq!(live(known, &spec, Some(300.0), at(1)), Reading::Fresh { value: 300.0, at: at(1) });
+        assert_eq!(live(known, &spec, Some(105.0), at(1)), known, "two in a hundred times look like that");
+        assert_eq!(live(known, &spec, Some(20.0), at(1)), known, "the pods lower nothing");
+        assert_eq!(live(known, &spec, None, at(1)), known);
     }
 
     #[test]
     fn without_prometheus_the_pods_raise_and_lower_nothing() {
         let spec = spec(&json!({}));
-        let seen = live(Reading::Error, &spec, Some(fast(300.0)), at(0));
+        let seen = live(Reading::Error, &spec, Some(300.0), at(0));
         assert_eq!((seen.complete(), seen.at_least()), (None, Some(300.0)));
     }
 
     #[test]
     fn a_signal_of_ones_own_is_in_a_unit_that_pods_do_not_tell() {
         let spec = spec(&json!({"signal": {"type": "Prometheus", "query": "q"}}));
-        assert_eq!(live(Reading::Empty, &spec, Some(fast(300.0)), at(0)), Reading::Empty);
+        assert_eq!(live(Reading::Empty, &spec, Some(300.0), at(0)), Reading::Empty);
     }
 }

@@ -142,18 +142,20 @@ pub(crate) fn steps(replicas: u32, pods: &[Pod], wanted: &Wanted) -> Vec<Step> {
     steps
 }
 
-/// Warm pods in the order in which they return: those that need not grow, then those on nodes where few serve.
+/// Warm pods in the order in which they return: those that need not grow, then those on nodes where few serve; last one that
+/// a hand has just cut off.
 fn first_back(pods: &[Pod], count: u32, can_resize: bool) -> Vec<&Pod> {
     let mut warm: Vec<&Pod> = pods.iter().filter(|pod| is_warm(pod, can_resize)).collect();
-    warm.sort_by_key(|pod| (pod.size == Size::Small, crowd(pods, pod), pod.name.as_str()));
+    warm.sort_by_key(|pod| (!pod.tidy, pod.size == Size::Small, crowd(pods, pod), pod.name.as_str()));
     warm.truncate(usize::try_from(count).unwrap_or(usize::MAX));
     warm
 }
 
-/// Serving pods in the order in which they are cut off: those on nodes where many serve.
+/// Serving pods in the order in which they are cut off: those on nodes where many serve; last one that a hand has just put
+/// in service.
 fn first_off(pods: &[Pod], count: u32) -> Vec<&Pod> {
     let mut serving: Vec<&Pod> = pods.iter().filter(|pod| serves(pod)).collect();
-    serving.sort_by_key(|pod| (std::cmp::Reverse(crowd(pods, pod)), pod.name.as_str()));
+    serving.sort_by_key(|pod| (!pod.tidy, std::cmp::Reverse(crowd(pods, pod)), pod.name.as_str()));
     serving.truncate(usize::try_from(count).unwrap_or(usize::MAX));
     serving
 }

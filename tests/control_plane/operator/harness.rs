@@ -37,7 +37,11 @@ pub(crate) struct Operator {
 impl Stage {
     /// A new namespace on the shared server, with the CRDs installed and pods becoming Ready.
     pub(crate) async fn new() -> Result<Self> {
-        let server = ApiServer::shared_with_controllers().await?;
+        Self::on(ApiServer::shared_with_controllers().await?).await
+    }
+
+    /// The same on a server of the test's own.
+    pub(crate) async fn on(server: &'static ApiServer) -> Result<Self> {
         let client = server.client().await?;
         install(&client, ShopService::crd()).await?;
         install(&client, PromotionEvent::crd()).await?;

@@ -171,6 +171,14 @@ impl Node {
         pod_group::cut_cpu(uid, per_mille)
     }
 
+    /// CPU that the pod with this uid may use, as its control group says now. **Unit**: processors; `None` = unlimited.
+    ///
+    /// # Errors
+    /// [`KitError::Answer`] if it has no control group, [`KitError::Io`] if that cannot be read.
+    pub fn cpu_limit(&self, uid: &str) -> Result<Option<f64>, KitError> {
+        pod_group::cpu_limit(uid)
+    }
+
     /// CPU time that all containers of the pod with this uid have taken so far. **Unit**: seconds.
     ///
     /// # Errors

@@ -6,3 +6,4 @@ mod ground;
 mod leads;
 mod owns;
 mod reports;
+mod reserves;

@@ -19,41 +19,41 @@ fn size(cpu: &str, memory: &str) -> Value {
     json!({"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cpu, "memory": "128Mi"}})
 }
 
-fn reserve(fields: Value) -> Value {
+fn reserve(fields: &Value) -> Value {
     json!({"scaling": {"reserve": fields}})
 }
 
 pub(crate) fn cases() -> Vec<Case> {
     let policy = |shop: &Value| json!(parsed(shop).reserve.map(|reserve| reserve.policy));
     let auto = |max: u32| json!({"size": "Auto", "max": max, "guarantee": "BestEffort"});
-    let two = || reserve(json!({"size": 2}));
+    let two = || reserve(&json!({"size": 2}));
     vec![
         Case::new(
             "scaling.reserve.size",
-            reserve(json!({"size": 2})),
+            reserve(&json!({"size": 2})),
             policy,
             [json!(null), json!({"size": {"Replicas": 2}, "max": 2, "guarantee": "BestEffort"})],
         )
-        .besides(reserve(json!({"size": "None"}))),
-        Case::new("scaling.reserve.max", reserve(json!({"max": 9})), policy, [auto(5), auto(9)])
-            .besides(reserve(json!({"size": "Auto"}))),
+        .besides(reserve(&json!({"size": "None"}))),
+        Case::new("scaling.reserve.max", reserve(&json!({"max": 9})), policy, [auto(5), auto(9)])
+            .besides(reserve(&json!({"size": "Auto"}))),
         Case::new(
             "scaling.reserve.resources.cpu",
-            reserve(json!({"resources": {"cpu": "20m"}})),
+            reserve(&json!({"resources": {"cpu": "20m"}})),
             small,
             [size("10m", "64Mi"), size("20m", "64Mi")],
         )
         .besides(two()),
         Case::new(
             "scaling.reserve.resources.memory",
-            reserve(json!({"resources": {"memory": "16Mi"}})),
+            reserve(&json!({"resources": {"memory": "16Mi"}})),
             small,
             [size("10m", "64Mi"), size("10m", "16Mi")],
         )
         .besides(two()),
         Case::new(
             "scaling.reserve.guarantee",
-            reserve(json!({"guarantee": "Reserved"})),
+            reserve(&json!({"guarantee": "Reserved"})),
             small,
             [size("10m", "64Mi"), size("500m", "64Mi")],
         )

@@ -58,6 +58,19 @@ fn cut_and_period(wanted: u64) -> (u64, u64) {
     (cut, (PERIOD * cut / wanted.max(1)).min(LONGEST_PERIOD))
 }
 
+/// The CPU that a pod's containers may use together, processors; `None` where none of them is limited.
+pub(super) fn cpu_limit(uid: &str) -> Result<Option<f64>, KitError> {
+    let (root, file) = hierarchy();
+    let pod = group(root, uid)?;
+    let mut limited = Vec::new();
+    for folder in children(&pod)? {
+        limited.extend(quota(&folder.join(file))?);
+    }
+    let containers = limited.iter().sum::<u64>();
+    let held = quota(&pod.join(file))?.map_or(containers, |pod| pod.min(containers));
+    Ok((!limited.is_empty()).then(|| held as f64 / PERIOD as f64))
+}
+
 /// CPU time that a pod has taken so far, in seconds.
 pub(super) fn cpu_seconds(uid: &str) -> Result<f64, KitError> {
     let (root, file, per_second) = if unified() {
