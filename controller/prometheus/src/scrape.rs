@@ -11,6 +11,9 @@ const PATIENCE: Duration = Duration::from_millis(800);
 /// Bytes of an exposition, at most.
 const MOST: usize = 4 << 20;
 
+/// Header by which a pod is told whether it is in service.
+const IN_SERVICE: &str = "presale-in-service";
+
 /// What a pod says of its requests.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PodCounters {
@@ -80,13 +83,16 @@ impl PodScraper {
         Ok(Self { http })
     }
 
-    /// Reads one pod.
+    /// Reads one pod, and tells it whether it is in service: one that is cut off ends the connections that callers keep to
+    /// it, which lets it fall quiet.
     ///
     /// # Errors
     /// [`ScrapeError`]; nothing is then known of the pod, which is not the same as no requests.
-    pub async fn read(&self, address: SocketAddr) -> Result<PodCounters, ScrapeError> {
+    pub async fn read(&self, address: SocketAddr, in_service: bool) -> Result<PodCounters, ScrapeError> {
         let failed = |source| ScrapeError::Connection { address, source };
-        let mut response = self.http.get(format!("http://{address}/metrics")).send().await.map_err(failed)?;
+        let request = self.http.get(format!("http://{address}/metrics"));
+        let request = request.header(IN_SERVICE, if in_service { "true" } else { "false" });
+        let mut response = request.send().await.map_err(failed)?;
         if !response.status().is_success() {
             return Err(ScrapeError::Status { address, status: response.status().as_u16() });
         }

@@ -107,7 +107,8 @@ async fn look_at(operator: &Operator, scraper: &PodScraper, places: &Semaphore, 
 async fn read(scraper: &PodScraper, places: &Semaphore, pod: &PodFacts, port: u16) -> Option<PodCounters> {
     let ip: IpAddr = pod.ip.as_ref()?.parse().ok()?;
     let _place = places.acquire().await.ok()?;
-    let read = scraper.read(SocketAddr::new(ip, pod.reserve.metrics_port.unwrap_or(port))).await;
+    let address = SocketAddr::new(ip, pod.reserve.metrics_port.unwrap_or(port));
+    let read = scraper.read(address, serves(pod)).await;
     read.inspect_err(|error| tracing::debug!(pod = pod.name, %error, "a pod of the reserve cannot be read")).ok()
 }
 

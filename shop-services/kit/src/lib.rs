@@ -11,6 +11,7 @@ pub mod broker;
 pub mod client;
 pub mod command;
 pub mod config;
+pub mod cut_off;
 pub mod database;
 pub mod deadline;
 pub mod event;

@@ -19,6 +19,7 @@ use crate::admin;
 use crate::admission::{Admission, Limits};
 use crate::auth::Certified;
 use crate::config::ServerConfig;
+use crate::cut_off::{CutOff, let_go};
 use crate::database::Database;
 use crate::guard::{Guard, PriorityOf, guard};
 use crate::health::{Health, Phase};
@@ -35,6 +36,7 @@ pub struct Kit {
     pub health: Health,
     /// What is shown to other services, where they are to know each other by certificates.
     pub credentials: Option<Credentials>,
+    cut_off: CutOff,
     config: ServerConfig,
     started: Instant,
     stop: CancellationToken,
@@ -80,7 +82,8 @@ impl Kit {
         let metrics = Arc::new(metrics);
         let health = Health::new(metrics.lifecycle.clone());
         let listener = bind(config.admin_listen).await?;
-        let routes = admin::routes(Arc::clone(&metrics), &health);
+        let cut_off = CutOff::default();
+        let routes = admin::routes(Arc::clone(&metrics), &health, cut_off.clone());
         let ending = Ending {
             header_timeout: config.header_timeout,
             delay: config.drain_delay + config.drain_timeout,
@@ -90,7 +93,7 @@ impl Kit {
         let lifecycle = metrics.lifecycle.clone();
         tokio::spawn(server::report_drain(stop.clone(), move |so_far| lifecycle.draining(so_far)));
         let credentials = Credentials::follow(&config.mutual, stop.clone()).await?;
-        Ok(Self { metrics, health, credentials, config, started, stop })
+        Ok(Self { metrics, health, credentials, cut_off, config, started, stop })
     }
 
     /// Serves `routes` until the stop signal, then drains: `/readyz` fails first, new connections are served for the
@@ -115,6 +118,7 @@ impl Kit {
     pub async fn serve_bare(self, routes: Router, certificates: Option<Certificates>) -> Result<(), ServeError> {
         let door = Door { listener: bind(self.config.listen).await?, certificates };
         self.ready();
+        let routes = routes.layer(from_fn_with_state(self.cut_off.clone(), let_go));
         let serving = server::serve(door, routes, self.ending(), self.stop.clone());
         let (drained, ()) = tokio::join!(serving, self.unready_at_stop());
         match drained {
