@@ -61,7 +61,7 @@ pub struct ServeConfig {
     /// Requests held at most while a service has no endpoint, for each service; lower priorities may fill only a part.
     #[arg(long, env = "SHOP_HOLD_LIMIT", default_value_t = 128)]
     pub hold_limit: usize,
-    /// Longest hold of a request while its service has no endpoint.
+    /// Longest hold of a request while its service has no endpoint, or more than it serves while a warm reserve can return.
     #[arg(long, env = "SHOP_HOLD_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub hold_timeout: Duration,
     /// Longest that a product page waits for recommendations.

@@ -1,6 +1,6 @@
 //! Who is where: the pools of all services, told by whoever knows the endpoints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -43,6 +43,8 @@ pub struct Directory {
 struct Known {
     pools: BTreeMap<Upstream, Arc<Pool>>,
     places: Option<Places>,
+    /// Services whose warm reserve can return.
+    warm: BTreeSet<String>,
 }
 
 impl Directory {
@@ -60,10 +62,11 @@ impl Directory {
     /// The pool of an upstream, always the same one.
     pub fn pool(&self, upstream: Upstream) -> Arc<Pool> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Known { pools, places } = &mut *known;
+        let Known { pools, places, warm } = &mut *known;
         let pool = pools.entry(upstream).or_insert_with_key(|upstream| {
             let pool = Pool::new(upstream.service.clone(), self.sizes, self.metrics.clone(), self.credentials.clone());
             pool.consists_of(&addresses(places.as_ref(), upstream));
+            pool.grows(warm.contains(&upstream.service));
             Arc::new(pool)
         });
         Arc::clone(pool)
@@ -76,6 +79,15 @@ impl Directory {
             pool.consists_of(&addresses(Some(&places), upstream));
         }
         known.places = Some(places);
+    }
+
+    /// These services have replicas in a warm reserve: what overflows there waits until they are back.
+    pub fn are_warm(&self, services: BTreeSet<String>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for (upstream, pool) in &known.pools {
+            pool.grows(services.contains(&upstream.service));
+        }
+        known.warm = services;
     }
 
     /// Ready endpoints of a service, on whatever port.

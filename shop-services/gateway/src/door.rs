@@ -42,6 +42,8 @@ struct State {
     inside: usize,
     limit: f64,
     lowest: f64,
+    endpoints: usize,
+    patience: Duration,
     /// One queue for each priority.
     queues: [VecDeque<oneshot::Sender<Permit>>; Priority::ALL.len()],
     since: Instant,
@@ -77,6 +79,8 @@ impl Door {
             inside: 0,
             limit: FIRST.min(highest(&limits)),
             lowest: LOWEST.1.min(highest(&limits)),
+            endpoints: 0,
+            patience: limits.queue_timeout,
             queues: Default::default(),
             since: now,
             answers: 0,
@@ -86,12 +90,12 @@ impl Door {
         Arc::new(Self { limits, state: Mutex::new(state), waiting: Arc::default() })
     }
 
-    /// Lets a request in, at once or after those of higher priority and those before it.
+    /// Lets a request in, at once or after those of higher priority and those before it; it waits no longer than `at_most`.
     ///
     /// # Errors
     /// Turned away at once where the queue is full for this priority, later where the wait took too long.
-    pub async fn enter(self: &Arc<Self>, priority: Priority) -> Result<Permit, Refusal> {
-        let (called, _waiting) = {
+    pub async fn enter(self: &Arc<Self>, priority: Priority, at_most: Duration) -> Result<Permit, Refusal> {
+        let (called, _waiting, patience) = {
             let mut state = self.state();
             if state.has_place() && state.nobody_before(priority) {
                 return Ok(self.permit(&mut state));
@@ -102,9 +106,9 @@ impl Door {
             }
             let (call, called) = oneshot::channel();
             state.join(priority, call);
-            (called, waiting)
+            (called, waiting, state.patience.min(at_most))
         };
-        match timeout(self.limits.queue_timeout, called).await {
+        match timeout(patience, called).await {
             Ok(Ok(permit)) => Ok(permit),
             // The door does not drop a caller's place; one that is gone would be a full door.
             Ok(Err(_)) => Err(Refusal::Shed),
@@ -118,11 +122,21 @@ impl Door {
         self.call_in();
     }
 
-    /// The service has so many endpoints now.
+    /// How long requests wait from now on: longer than `queue_timeout` while more endpoints are about to come; `None` = as
+    /// usual.
+    pub fn waits(&self, longest: Option<Duration>) {
+        self.state().patience = longest.map_or(self.limits.queue_timeout, |long| long.max(self.limits.queue_timeout));
+    }
+
+    /// The service has so many endpoints now; each that comes serves as many requests as those that were there.
     pub fn leads_to(self: &Arc<Self>, endpoints: usize) {
         let lowest = (LOWEST.0 * endpoints as f64).max(LOWEST.1).min(highest(&self.limits));
         {
             let mut state = self.state();
+            let before = std::mem::replace(&mut state.endpoints, endpoints);
+            if before > 0 && endpoints > before {
+                state.limit = (state.limit * endpoints as f64 / before as f64).min(highest(&self.limits));
+            }
             state.lowest = lowest;
             state.limit = state.limit.max(lowest);
         }
@@ -224,6 +238,9 @@ mod tests {
     use super::*;
     use tokio::time::sleep;
 
+    /// Longer than any queue.
+    const LONG: Duration = Duration::from_mins(1);
+
     fn door(concurrency: usize, queue: usize) -> Arc<Door> {
         Door::new(Limits { concurrency, queue, queue_timeout: Duration::from_secs(1) }, Instant::now())
     }
@@ -231,12 +248,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_free_place_goes_to_the_most_important_who_waits() {
         let door = door(1, 16);
-        let held = door.enter(Priority::Low).await.unwrap();
+        let held = door.enter(Priority::Low, LONG).await.unwrap();
         let (told, mut order) = tokio::sync::mpsc::unbounded_channel();
         for priority in [Priority::Low, Priority::Normal, Priority::Critical, Priority::High, Priority::Critical] {
             let (door, told) = (Arc::clone(&door), told.clone());
             tokio::spawn(async move {
-                let _permit = door.enter(priority).await.unwrap();
+                let _permit = door.enter(priority, LONG).await.unwrap();
                 told.send(priority).unwrap();
             });
             sleep(Duration::from_millis(1)).await;
@@ -254,21 +271,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_low_are_turned_away_first_and_nobody_waits_for_ever() {
         let door = door(1, 4);
-        let held = door.enter(Priority::Normal).await.unwrap();
+        let held = door.enter(Priority::Normal, LONG).await.unwrap();
         let first = tokio::spawn({
             let door = Arc::clone(&door);
-            async move { door.enter(Priority::Low).await.map(drop) }
+            async move { door.enter(Priority::Low, LONG).await.map(drop) }
         });
         sleep(Duration::from_millis(1)).await;
-        assert_eq!(door.enter(Priority::Low).await.unwrap_err(), Refusal::Shed);
-        assert_eq!(door.enter(Priority::Critical).await.unwrap_err(), Refusal::WaitedTooLong);
+        assert_eq!(door.enter(Priority::Low, LONG).await.unwrap_err(), Refusal::Shed);
+        assert_eq!(door.enter(Priority::Critical, LONG).await.unwrap_err(), Refusal::WaitedTooLong);
         assert_eq!(first.await.unwrap().unwrap_err(), Refusal::WaitedTooLong);
         for _ in 0..100 {
-            assert!(timeout(Duration::from_millis(1), door.enter(Priority::Low)).await.is_err());
+            assert!(timeout(Duration::from_millis(1), door.enter(Priority::Low, LONG)).await.is_err());
         }
         assert!(door.state().queues[0].len() < 3, "who gave up is forgotten");
         drop(held);
-        drop(door.enter(Priority::Low).await.unwrap());
+        drop(door.enter(Priority::Low, LONG).await.unwrap());
     }
 
     /// A service of `workers` that need 50 ms each, with `inside` requests in it.
@@ -294,5 +311,26 @@ mod tests {
         assert!((8..=16).contains(&few), "{few} places for four workers");
         let many = serve(40, 1_000);
         assert!((80..=160).contains(&many), "{many} places for forty workers");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_wait_for_endpoints_that_are_about_to_come_but_not_past_their_deadline() {
+        let door = door(64, 16);
+        door.leads_to(2);
+        door.state().limit = 2.0;
+        let held = [door.enter(Priority::Normal, LONG).await.unwrap(), door.enter(Priority::Normal, LONG).await.unwrap()];
+        door.waits(Some(Duration::from_secs(5)));
+        let hasty = door.enter(Priority::Normal, Duration::from_millis(100)).await;
+        assert_eq!(hasty.unwrap_err(), Refusal::WaitedTooLong);
+        let waiting = tokio::spawn({
+            let door = Arc::clone(&door);
+            async move { door.enter(Priority::Normal, LONG).await.map(drop) }
+        });
+        sleep(Duration::from_secs(3)).await;
+        door.leads_to(4);
+        assert_eq!(waiting.await.unwrap(), Ok(()));
+        assert_eq!(door.limit(), 16, "four places for each, and as many for those that came");
+        door.waits(None);
+        drop(held);
     }
 }

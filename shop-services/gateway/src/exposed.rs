@@ -1,9 +1,10 @@
-//! Routes from the cluster: `spec.expose` of the `ShopServices` of a namespace, the older one's before the younger one's.
+//! Routes from the cluster: `spec.expose` of the `ShopServices` of a namespace, the older one's before the younger one's; and
+//! who of them has replicas in a warm reserve.
 //!
 //! Only that part of the kind is known here; an unknown field in it may close what this gateway would open, so such a
 //! service keeps the routes it had.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, pin_mut};
@@ -133,7 +134,10 @@ impl Exposed {
         while let Some(Some(event)) = stop.run_until_cancelled(events.next()).await {
             match event {
                 Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
-                Ok(_) => self.take(exposing(&store.state())),
+                Ok(_) => {
+                    self.directory.are_warm(warm(&store.state()));
+                    self.take(exposing(&store.state()));
+                }
                 Err(error) => tracing::warn!(%error, "the routes of services stay as they were"),
             }
         }
@@ -169,6 +173,15 @@ impl Exposed {
 fn stays(service: &str, error: &ExposeError, before: Option<Vec<Placed>>) -> Vec<Placed> {
     tracing::error!(error = error as &dyn std::error::Error, service, "the routes of a service stay as they were");
     before.unwrap_or_default()
+}
+
+/// Services with replicas in their warm reserve.
+fn warm(services: &[Arc<DynamicObject>]) -> BTreeSet<String> {
+    let held = |service: &&Arc<DynamicObject>| {
+        let warm = service.data.pointer("/status/reserve/warm").and_then(Value::as_u64);
+        warm.is_some_and(|count| count > 0)
+    };
+    services.iter().filter(held).map(|service| service.name_any()).collect()
 }
 
 /// Who exposes what, oldest first, so that nobody takes a route that another has.

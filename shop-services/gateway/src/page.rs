@@ -195,7 +195,8 @@ impl Visit<'_> {
             fair: self.fair,
         };
         let exchange = async {
-            let _place = self.gateway.enter(&source.pool, self.priority).await.ok()?;
+            let left = self.until.saturating_duration_since(Instant::now());
+            let _place = self.gateway.enter(&source.pool, self.priority, left).await.ok()?;
             let (answer, _lease) = self.gateway.sender.send(&source.pool, &source.pace, &request).await.ok()?;
             let (parts, body) = answer.into_parts();
             let body = Limited::new(body, MAX_ANSWER).collect().await.ok()?.to_bytes();

@@ -27,7 +27,7 @@ pub struct Sizes {
     pub door: Limits,
     /// Requests held at most while there is no endpoint.
     pub hold: usize,
-    /// Longest hold.
+    /// Longest hold, also while a warm reserve returns.
     pub hold_timeout: Duration,
 }
 
@@ -98,6 +98,11 @@ impl Pool {
             self.door.leads_to(addresses.len());
             true
         });
+    }
+
+    /// Whether more endpoints are about to come: requests then wait for them, as long as they would for the first one.
+    pub fn grows(&self, soon: bool) {
+        self.door.waits(soon.then_some(self.sizes.hold_timeout));
     }
 
     /// Whether it has an endpoint.

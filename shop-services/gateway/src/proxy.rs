@@ -245,7 +245,7 @@ impl Gateway {
     }
 
     async fn forward(&self, pool: &Pool, turn: &Turn<'_>, request: &Onward) -> Result<Response, Problem> {
-        let place = self.enter(pool, turn.priority).await?;
+        let place = self.enter(pool, turn.priority, turn.patience).await?;
         let answer = self.sender.send(pool, &turn.route.pace, request).await;
         let (answer, lease) = answer.map_err(|failure| self.failed(failure, turn))?;
         let (mut parts, body) = answer.into_parts();
@@ -253,13 +253,13 @@ impl Gateway {
         Ok(Response::from_parts(parts, axum::body::Body::new(AnswerBody::new(body, turn.patience, lease, place))))
     }
 
-    /// A place at the service's door.
+    /// A place at the service's door, waited for no longer than `patience`.
     ///
     /// # Errors
     /// 503 where too many wait, or the wait was too long.
-    pub async fn enter(&self, pool: &Pool, priority: Priority) -> Result<Place, Problem> {
+    pub async fn enter(&self, pool: &Pool, priority: Priority, patience: Duration) -> Result<Place, Problem> {
         let since = Instant::now();
-        let permit = pool.door.enter(priority).await.map_err(|refusal| self.turned_away(refusal, priority))?;
+        let permit = pool.door.enter(priority, patience).await.map_err(|refusal| self.turned_away(refusal, priority))?;
         let demand = self.metrics.admission.clone();
         demand.admitted(since.elapsed());
         Ok(Place { _permit: permit, demand })

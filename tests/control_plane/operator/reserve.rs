@@ -210,9 +210,9 @@ async fn what_pods_say_themselves_raises_before_prometheus_knows() -> Result<()>
     let operator = stage.operator("one", data.path(), &[&url]).await?;
     let preset = json!({"type": "RequestRate", "source": "OpenTelemetry"});
     stage.shop("catalog", spec(&preset, &json!({"size": 3}))).await?;
-    kubelet.offer(110.0);
+    kubelet.offer(110);
     held(&stage, 2, 3).await?;
-    kubelet.offer(290.0);
+    kubelet.offer(290);
     let risen = stage.status("catalog", "the burst is served", |s| s["replicas"].as_u64().is_some_and(|n| n >= 5)).await?;
     let (on, _) = parted(&pods(&stage).await?);
     ensure!(on.len() >= 5, "{on:?} {risen:#?}");

@@ -44,9 +44,10 @@ pub(crate) async fn check(stage: &Stage) -> anyhow::Result<()> {
         let first = first.with_context(|| format!("{} was never grown", back.pod))?;
         decided.push(back.serves.duration_since(first).as_secs_f64());
     }
-    let asked = returns.iter().map(|back| back.serves.duration_since(back.asked).as_secs_f64()).collect();
+    let mut asked: Vec<f64> =
+        returns.iter().map(|back| back.serves.duration_since(back.asked).as_secs_f64()).collect();
     println!("{} returns: from the decision's first write {}", returns.len(), told(&mut decided));
-    println!("         from the label that a hand took away {}", told(&mut Vec::from_iter::<Vec<f64>>(asked)));
+    println!("         from the label that a hand took away {}", told(&mut asked));
     let p99 = quantile(&decided, 0.99);
     ensure!(p99 <= MUST, "p99 of the way back is {p99:.3} s; {MUST} s would pass");
     Ok(())

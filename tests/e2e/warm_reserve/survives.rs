@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use k8s_openapi::api::policy::v1::Eviction;
-use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Error};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Config, ResourceExt};
 use presale_cluster::rbac::RULES;
+use presale_cluster::{Evicted, Leadership, Writer, connect, evict};
 use presale_crds::ShopService;
 use serde_json::json;
 use tokio::time::Instant;
@@ -66,10 +66,10 @@ pub(crate) async fn kills(stage: &Stage) -> anyhow::Result<()> {
 pub(crate) async fn eviction(stage: &Stage) -> anyhow::Result<()> {
     let (on, off) = stage.held().await?;
     let gone = off.first().context("one in reserve")?;
-    evict(stage, gone).await.context("a pod in reserve may always go")?;
+    ensure!(evicted(stage, gone).await? == Evicted::Accepted, "a pod in reserve may always go");
     let mut refused = 0;
     for pod in &on {
-        refused += usize::from(matches!(evict(stage, pod).await, Err(Error::Api(status)) if status.code == 429));
+        refused += usize::from(matches!(evicted(stage, pod).await?, Evicted::RefusedByBudget(_)));
     }
     ensure!(refused > 0, "all of {on:?} could be evicted at once");
     let (_, after) = stage.held().await?;
@@ -138,13 +138,13 @@ pub(crate) fn rights(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn evict(stage: &Stage, pod: &str) -> Result<(), Error> {
-    let eviction = Eviction {
-        metadata: kube::api::ObjectMeta { name: Some(pod.to_owned()), ..Default::default() },
-        ..Eviction::default()
-    };
-    let params = kube::api::PostParams::default();
-    stage.pod_api().create_subresource::<_, serde_json::Value>("eviction", pod, &params, &eviction).await.map(drop)
+/// Evicts as an administrator who drains a node; refusals come back at once.
+async fn evicted(stage: &Stage, pod: &str) -> anyhow::Result<Evicted> {
+    let kubeconfig = Kubeconfig::read_from(stage.node.kubeconfig())?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let administrator = Writer::new(connect(config)?, Leadership::alone());
+    let uid = stage.pod_api().get(pod).await?.uid().unwrap_or_default();
+    Ok(evict(&administrator, &stage.namespace, pod, &uid).await?)
 }
 
 async fn scale_operator(stage: &Stage, replicas: u32) -> anyhow::Result<()> {

@@ -2,8 +2,8 @@
 //! the node has room.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// The kubelet of one stage.
 pub(super) struct Kubelet {
     room: Arc<AtomicBool>,
-    load: Arc<Mutex<f64>>,
+    load: Arc<AtomicU32>,
     playing: JoinHandle<()>,
 }
 
@@ -38,7 +38,7 @@ struct Known {
 impl Kubelet {
     /// Plays from now on: there is room, and no request comes.
     pub(super) fn play(stage: &Stage) -> Self {
-        let (room, load) = (Arc::new(AtomicBool::new(true)), Arc::new(Mutex::new(0.0)));
+        let (room, load) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU32::new(0)));
         let pods: Api<Pod> = Api::namespaced(stage.client.clone(), &stage.namespace);
         let playing = tokio::spawn(play(pods, Arc::clone(&room), Arc::clone(&load)));
         Self { room, load, playing }
@@ -50,8 +50,8 @@ impl Kubelet {
     }
 
     /// Requests per second from now on, shared by the pods in service.
-    pub(super) fn offer(&self, rate: f64) {
-        *self.load.lock().unwrap() = rate;
+    pub(super) fn offer(&self, rate: u32) {
+        self.load.store(rate, Ordering::Relaxed);
     }
 }
 
@@ -61,14 +61,14 @@ impl Drop for Kubelet {
     }
 }
 
-async fn play(pods: Api<Pod>, room: Arc<AtomicBool>, load: Arc<Mutex<f64>>) {
+async fn play(pods: Api<Pod>, room: Arc<AtomicBool>, load: Arc<AtomicU32>) {
     let mut known: HashMap<String, Known> = HashMap::new();
     let mut every = tokio::time::interval(LOOK);
     loop {
         every.tick().await;
         let Ok(list) = pods.list(&ListParams::default()).await else { continue };
         let serving = list.items.iter().filter(|pod| is_serving(pod)).count().max(1);
-        let share = *load.lock().unwrap() / serving as f64;
+        let share = f64::from(load.load(Ordering::Relaxed)) / serving as f64;
         for pod in list.items.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
             let _gone_meanwhile = tend(&pods, pod, &mut known, room.load(Ordering::Relaxed), share).await;
         }
