@@ -70,6 +70,7 @@ fn pods(observed: &Observed, spec: Option<&ReserveSpec>, memory: &Memory, now: T
         let gives = spec.is_some_and(|spec| reserve.small(spec).is_some());
         Pod {
             name: pod.name.clone(),
+            created: pod.created,
             node: pod.node.clone(),
             ready: pod.ready_since.is_some(),
             in_service,

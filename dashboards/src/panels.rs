@@ -92,10 +92,8 @@ fn replicas() -> Panel {
 }
 
 fn reserve() -> Panel {
-    let steps = format!(
-        "sum by (step) (increase({}[$__rate_interval]))",
-        this(presale::RESERVE_STEPS, "result=\"done\"")
-    );
+    let steps =
+        format!("sum by (step) (increase({}[$__rate_interval]))", this(presale::RESERVE_STEPS, "result=\"done\""));
     Panel {
         title: "Warm reserve",
         description: "Pods that are cut off from traffic and back within a second, beside those that serve and those that \

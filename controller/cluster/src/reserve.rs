@@ -42,7 +42,7 @@ pub(crate) const ANNOTATIONS: [&str; 3] = [FULL_SIZE, DELETION_COST, METRICS_POR
 /// Cuts a pod off from traffic: its Service no longer leads to it, its size is noted, and it is removed before others.
 ///
 /// # Errors
-/// [`Error::NotLeader`], [`Error::Deadline`], or [`Error::Api`] (404 and 409: the pod is gone, another has its name).
+/// [`Error::NotLeader`], [`Error::Deadline`], or [`Error::Api`] (404: the pod is gone; 422: another has its name).
 pub async fn cut_off(writer: &Writer, namespace: &str, pod: &PodFacts) -> Result<(), Error> {
     let size = serde_json::to_string(&pod.reserve.full()).unwrap_or_default();
     let metadata = json!({

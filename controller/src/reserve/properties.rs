@@ -1,7 +1,7 @@
 //! From any state, killed after any step and with hands in between, the reserve comes to what is wanted, and never at the
 //! price of what serves.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::steps::{Growth, Pod, Size, Step, Wanted, is_warm, serves, steps};
@@ -64,6 +64,7 @@ impl World {
             self.made += 1;
             self.pods.push(Pod {
                 name: format!("new-{:04}", self.made),
+                created: Timestamp::UNIX_EPOCH,
                 node: None,
                 ready: false,
                 in_service: true,
@@ -91,6 +92,7 @@ fn pod(at: usize) -> impl Strategy<Value = Pod> {
     (any::<bool>(), any::<bool>(), any::<bool>(), size, growth, quiet, 0_u8..3).prop_map(
         move |(ready, in_service, tidy, size, growth, quiet, node)| Pod {
             name: format!("pod-{at}"),
+            created: Timestamp::UNIX_EPOCH,
             node: Some(format!("node-{node}")),
             ready,
             in_service,

@@ -6,13 +6,17 @@
 //! off; a pod without the label counts as cut off, since its Service does not lead there. Marks that do not fit the label
 //! are mended.
 
-use jiff::SignedDuration;
+use std::cmp::Reverse;
+
+use jiff::{SignedDuration, Timestamp};
 
 /// One pod of the service that is not on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pod {
     /// Its name.
     pub(crate) name: String,
+    /// When it was made.
+    pub(crate) created: Timestamp,
     /// The node that runs it.
     pub(crate) node: Option<String>,
     /// Whether it is Ready.
@@ -142,20 +146,20 @@ pub(crate) fn steps(replicas: u32, pods: &[Pod], wanted: &Wanted) -> Vec<Step> {
     steps
 }
 
-/// Warm pods in the order in which they return: those that need not grow, then those on nodes where few serve; last one that
-/// a hand has just cut off.
+/// Warm pods in the order in which they return: those that need not grow, then those on nodes where few serve, the oldest;
+/// last one that a hand has just cut off.
 fn first_back(pods: &[Pod], count: u32, can_resize: bool) -> Vec<&Pod> {
     let mut warm: Vec<&Pod> = pods.iter().filter(|pod| is_warm(pod, can_resize)).collect();
-    warm.sort_by_key(|pod| (!pod.tidy, pod.size == Size::Small, crowd(pods, pod), pod.name.as_str()));
+    warm.sort_by_key(|pod| (!pod.tidy, pod.size == Size::Small, crowd(pods, pod), pod.created, pod.name.as_str()));
     warm.truncate(usize::try_from(count).unwrap_or(usize::MAX));
     warm
 }
 
-/// Serving pods in the order in which they are cut off: those on nodes where many serve; last one that a hand has just put
-/// in service.
+/// Serving pods in the order in which they are cut off: those on nodes where many serve, the youngest, whose caches are
+/// cold; last one that a hand has just put in service.
 fn first_off(pods: &[Pod], count: u32) -> Vec<&Pod> {
     let mut serving: Vec<&Pod> = pods.iter().filter(|pod| serves(pod)).collect();
-    serving.sort_by_key(|pod| (!pod.tidy, std::cmp::Reverse(crowd(pods, pod)), pod.name.as_str()));
+    serving.sort_by_key(|pod| (!pod.tidy, Reverse(crowd(pods, pod)), Reverse(pod.created), pod.name.as_str()));
     serving.truncate(usize::try_from(count).unwrap_or(usize::MAX));
     serving
 }

@@ -318,7 +318,8 @@ mod tests {
         let door = door(64, 16);
         door.leads_to(2);
         door.state().limit = 2.0;
-        let held = [door.enter(Priority::Normal, LONG).await.unwrap(), door.enter(Priority::Normal, LONG).await.unwrap()];
+        let held =
+            [door.enter(Priority::Normal, LONG).await.unwrap(), door.enter(Priority::Normal, LONG).await.unwrap()];
         door.waits(Some(Duration::from_secs(5)));
         let hasty = door.enter(Priority::Normal, Duration::from_millis(100)).await;
         assert_eq!(hasty.unwrap_err(), Refusal::WaitedTooLong);

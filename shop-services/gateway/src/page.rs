@@ -195,7 +195,7 @@ impl Visit<'_> {
             fair: self.fair,
         };
         let exchange = async {
-            let left = self.until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(Instant::now());
             let _place = self.gateway.enter(&source.pool, self.priority, left).await.ok()?;
             let (answer, _lease) = self.gateway.sender.send(&source.pool, &source.pace, &request).await.ok()?;
             let (parts, body) = answer.into_parts();

@@ -259,7 +259,8 @@ impl Gateway {
     /// 503 where too many wait, or the wait was too long.
     pub async fn enter(&self, pool: &Pool, priority: Priority, patience: Duration) -> Result<Place, Problem> {
         let since = Instant::now();
-        let permit = pool.door.enter(priority, patience).await.map_err(|refusal| self.turned_away(refusal, priority))?;
+        let permit =
+            pool.door.enter(priority, patience).await.map_err(|refusal| self.turned_away(refusal, priority))?;
         let demand = self.metrics.admission.clone();
         demand.admitted(since.elapsed());
         Ok(Place { _permit: permit, demand })

@@ -12,7 +12,9 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use presale_cluster::reserve::{DELETION_COST, FULL_SIZE, IN_SERVICE};
 use serde_json::{Value, json};
-use test_kit::{ApiServer, ApiServerOptions, DEPLOYMENT_CONTROLLERS, Exporter, Prometheus, PrometheusOptions, ScrapeJob};
+use test_kit::{
+    ApiServer, ApiServerOptions, DEPLOYMENT_CONTROLLERS, Exporter, Prometheus, PrometheusOptions, ScrapeJob,
+};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -104,7 +106,8 @@ async fn pods_leave_for_the_reserve_and_return_from_it_in_place() -> Result<()> 
 
     load.set(420.0);
     let (after, _) = held(&stage, 7, 2).await?;
-    ensure!(before.iter().chain(&reserve).all(|pod| after.contains(pod)), "{reserve:?} did not return: {after:?}");
+    let all_back = before.iter().chain(&reserve).all(|pod| after.contains(pod));
+    ensure!(all_back, "{reserve:?} did not return for good: {after:?}");
     stage.scaled("catalog", 9).await?;
 
     let resized = stage.written()?.to("pods/resize").succeeded();
@@ -207,13 +210,15 @@ async fn what_pods_say_themselves_raises_before_prometheus_knows() -> Result<()>
     };
     let prometheus = Prometheus::start(PrometheusOptions { scrape: vec![target], ..Default::default() }).await?;
     let url = format!("--prometheus-url={}", prometheus.url());
-    let operator = stage.operator("one", data.path(), &[&url]).await?;
+    // No pod counts as scraped before it has been Ready for so long: what is read is not partial.
+    let operator = stage.operator("one", data.path(), &[&url, "--rate-window=5m"]).await?;
     let preset = json!({"type": "RequestRate", "source": "OpenTelemetry"});
     stage.shop("catalog", spec(&preset, &json!({"size": 3}))).await?;
     kubelet.offer(110);
     held(&stage, 2, 3).await?;
     kubelet.offer(290);
-    let risen = stage.status("catalog", "the burst is served", |s| s["replicas"].as_u64().is_some_and(|n| n >= 5)).await?;
+    let risen =
+        stage.status("catalog", "the burst is served", |s| s["replicas"].as_u64().is_some_and(|n| n >= 5)).await?;
     let (on, _) = parted(&pods(&stage).await?);
     ensure!(on.len() >= 5, "{on:?} {risen:#?}");
     let (_, explained) = operator.get(&format!("/explain/{}/catalog", stage.namespace)).await?;
@@ -282,7 +287,8 @@ async fn a_reserve_is_refused_where_presale_owns_nothing() -> Result<()> {
     let shop = stage
         .status("legacy", "the reserve is refused", |status| {
             status["conditions"].as_array().is_some_and(|all| {
-                all.iter().any(|c| c["type"] == "ReserveHeld" && c["status"] == "False" && c["reason"] == "AdoptedWorkload")
+                all.iter()
+                    .any(|c| c["type"] == "ReserveHeld" && c["status"] == "False" && c["reason"] == "AdoptedWorkload")
             })
         })
         .await?;

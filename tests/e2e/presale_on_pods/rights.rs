@@ -11,12 +11,11 @@ use crate::stage::Stage;
 type Right = (String, String, String);
 
 /// Rights that a run may leave unused, each with what uses it.
-const NOT_ALWAYS_USED: &[(&str, &str, &str, &str)] =
-    &[
-        ("apps", "deployments/scale", "get", "a Deployment that the watch has not shown yet"),
-        ("", "pods", "patch", "a warm reserve: the suite `warm_reserve` uses it"),
-        ("", "pods/resize", "patch", "a warm reserve: the suite `warm_reserve` uses it"),
-    ];
+const NOT_ALWAYS_USED: &[(&str, &str, &str, &str)] = &[
+    ("apps", "deployments/scale", "get", "a Deployment that the watch has not shown yet"),
+    ("", "pods", "patch", "a warm reserve: the suite `warm_reserve` uses it"),
+    ("", "pods/resize", "patch", "a warm reserve: the suite `warm_reserve` uses it"),
+];
 
 /// Nothing that was asked was forbidden, and every right that the code names was used.
 pub(crate) fn check(stage: &Stage) -> anyhow::Result<()> {

@@ -44,8 +44,7 @@ pub(crate) async fn check(stage: &Stage) -> anyhow::Result<()> {
         let first = first.with_context(|| format!("{} was never grown", back.pod))?;
         decided.push(back.serves.duration_since(first).as_secs_f64());
     }
-    let mut asked: Vec<f64> =
-        returns.iter().map(|back| back.serves.duration_since(back.asked).as_secs_f64()).collect();
+    let mut asked: Vec<f64> = returns.iter().map(|back| back.serves.duration_since(back.asked).as_secs_f64()).collect();
     println!("{} returns: from the decision's first write {}", returns.len(), told(&mut decided));
     println!("         from the label that a hand took away {}", told(&mut asked));
     let p99 = quantile(&decided, 0.99);

@@ -64,8 +64,7 @@ impl Stage {
         let url = postgres.database().await?;
         let (server, database) = url.rsplit_once('/').context("a database URL")?;
         let server = server.rsplit_once('@').map_or(server, |(_, server)| server);
-        let (server, metrics) =
-            (node.open_to_pods(server).await?, node.open_to_pods(&prometheus.address()).await?);
+        let (server, metrics) = (node.open_to_pods(server).await?, node.open_to_pods(&prometheus.address()).await?);
         let words = [
             ("DATABASE_NAME", database.to_owned()),
             ("DATABASE_PORT", server.port().to_string()),

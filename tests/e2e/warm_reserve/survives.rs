@@ -151,7 +151,8 @@ async fn scale_operator(stage: &Stage, replicas: u32) -> anyhow::Result<()> {
     let replicas = format!("--replicas={replicas}");
     stage.node.kubectl(&["scale", "deployment/presale", &replicas, "-n", OPERATOR]).await?;
     if replicas.ends_with('0') {
-        let gone = ["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=presale", "--timeout=60s", "-n", OPERATOR];
+        let gone =
+            ["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=presale", "--timeout=60s", "-n", OPERATOR];
         stage.node.kubectl(&gone).await?;
     }
     Ok(())

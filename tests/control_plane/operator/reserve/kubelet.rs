@@ -75,13 +75,7 @@ async fn play(pods: Api<Pod>, room: Arc<AtomicBool>, load: Arc<AtomicU32>) {
     }
 }
 
-async fn tend(
-    pods: &Api<Pod>,
-    pod: &Pod,
-    known: &mut HashMap<String, Known>,
-    room: bool,
-    share: f64,
-) -> Result<()> {
+async fn tend(pods: &Api<Pod>, pod: &Pod, known: &mut HashMap<String, Known>, room: bool, share: f64) -> Result<()> {
     let uid = pod.uid().unwrap_or_default();
     if !known.contains_key(&uid) {
         let exporter = Exporter::start("").await?;
@@ -96,10 +90,8 @@ async fn tend(
     if is_serving(pod) {
         node.offered += share * LOOK.as_secs_f64();
     }
-    node.exporter.set(&format!(
-        "shop_requests_offered_total{{route=\"/\"}} {}\nhttp_server_active_requests 0\n",
-        node.offered
-    ));
+    node.exporter
+        .set(&format!("shop_requests_offered_total{{route=\"/\"}} {}\nhttp_server_active_requests 0\n", node.offered));
     let grows = cpu(pod) > node.cpu;
     if !grows || room {
         node.cpu = cpu(pod);
