@@ -34,6 +34,7 @@ async fn a_warm_reserve_survives_and_returns_at_once() -> anyhow::Result<()> {
 async fn acts(stage: &Stage) -> anyhow::Result<()> {
     let load = Load::start(&SHOP, 1.0).await?;
     step("the reserve forms beside what serves", stage.held()).await?;
+    step("status and command line tell of it", survives::told(stage)).await?;
     step("pods are cut off and others return, over and over", cycles::check(stage)).await?;
     step("a hand on the label says which pod, and not how many", survives::hand(stage)).await?;
     step("an operator killed in any state is taken over from", survives::kills(stage)).await?;

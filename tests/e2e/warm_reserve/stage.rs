@@ -151,7 +151,7 @@ impl Stage {
     }
 
     /// Gives a pod another size, as a hand does.
-    pub(crate) async fn resize(&self, pod: &str, resources: Value) -> anyhow::Result<()> {
+    pub(crate) async fn resize(&self, pod: &str, resources: &Value) -> anyhow::Result<()> {
         let patch = json!({"spec": {"containers": [{"name": "app", "resources": resources}]}});
         self.pod_api().patch_resize(pod, &PatchParams::default(), &Patch::Strategic(patch)).await?;
         Ok(())

@@ -14,11 +14,26 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::load::Load;
-use crate::release::OPERATOR;
+use crate::release::{OPERATOR, presale};
 use crate::stage::{SHOP, Stage, WARM};
 use crate::until;
 
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Status and the command line tell what serves, what is warm, and why.
+pub(crate) async fn told(stage: &Stage) -> anyhow::Result<()> {
+    stage.held().await?;
+    until("the status tells of three that are warm and small", PATIENCE, || async {
+        let reserve = stage.shop().await?.status.and_then(|status| status.reserve);
+        Ok(reserve.filter(|reserve| (reserve.warm, reserve.shrunk, reserve.deferred) == (3, 3, 0)))
+    })
+    .await?;
+    let top = presale(&stage.node, &stage.namespace, &["top", "--once"]).await?;
+    ensure!(top.contains("WARM") && top.contains("3/3"), "{top}");
+    let explained = presale(&stage.node, &stage.namespace, &["explain", SHOP.name]).await?;
+    ensure!(explained.contains("out of service of 3 wanted"), "{explained}");
+    Ok(())
+}
 
 /// A pod that a hand cuts off stays in reserve, and another one serves in its place.
 pub(crate) async fn hand(stage: &Stage) -> anyhow::Result<()> {
@@ -41,7 +56,7 @@ pub(crate) async fn kills(stage: &Stage) -> anyhow::Result<()> {
     // Cut off, and neither noted nor shrunk.
     stage.label(&on.next().context("one that serves")?, false).await?;
     // Grown and not yet back; back and not yet grown.
-    stage.resize(&off.next().context("one in reserve")?, full).await?;
+    stage.resize(&off.next().context("one in reserve")?, &full).await?;
     let crawling = off.next().context("another in reserve")?;
     stage.label(&crawling, true).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
