@@ -123,7 +123,7 @@ impl Stage {
     pub(crate) async fn led_to(&self) -> anyhow::Result<BTreeSet<String>> {
         let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), &self.namespace);
         let slices = slices.list(&ListParams::default().labels("kubernetes.io/service-name=catalog")).await?;
-        let endpoints = slices.items.into_iter().flat_map(|slice| slice.endpoints);
+        let endpoints = slices.items.into_iter().flat_map(|slice| slice.endpoints.unwrap_or_default());
         let ready = endpoints.filter(|e| e.conditions.as_ref().is_none_or(|c| c.ready != Some(false)));
         Ok(ready.filter_map(|e| e.target_ref?.name).collect())
     }
