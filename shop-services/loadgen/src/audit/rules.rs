@@ -145,8 +145,9 @@ const RULES: [Rule; 18] = [
     ),
 ];
 
-const OVERDUE: &str = "SELECT id::text, extract(epoch FROM clock_timestamp() - created_at)::float8 FROM orders
-    WHERE step IS NOT NULL AND state <> 'needs_review' ORDER BY id";
+const OVERDUE: &str = "SELECT id::text, extract(epoch FROM clock_timestamp() - CASE WHEN state <> 'refunding' THEN created_at
+        ELSE coalesce((SELECT min(at) FROM saga_log l WHERE l.order_id = o.id AND l.step IN ('refund', 'restock')), due_at) END)::float8
+    FROM orders o WHERE step IS NOT NULL AND state <> 'needs_review' ORDER BY id";
 
 /// Checks them all.
 pub(super) async fn check(books: &mut Books, deadline: Duration) -> Result<Vec<Finding>, AuditError> {

@@ -75,9 +75,11 @@ const PLANTS: [Plant; 12] = [
         Invariant::I4,
         "no order is on its way for longer than its deadline",
         "orders",
-        "UPDATE orders SET state = 'captured', step = 'confirm', due_at = now() + interval '1 day',
-            created_at = created_at - interval '1 hour'",
-        "UPDATE orders SET state = 'confirmed', step = NULL, due_at = NULL, created_at = created_at + interval '1 hour'",
+        // A refund is on its way since it was begun, however young or old the order is.
+        "UPDATE orders SET state = 'refunding', step = 'refund', due_at = now() + interval '1 day';
+         INSERT INTO saga_log (order_id, step, outcome, fence, at)
+         SELECT id, 'refund', 'begun', fence, now() - interval '1 hour' FROM orders",
+        "DELETE FROM saga_log WHERE step = 'refund'; UPDATE orders SET state = 'confirmed', step = NULL, due_at = NULL",
     ),
     (
         Invariant::I5,
