@@ -35,7 +35,8 @@ impl<T: Clone> Verified<T> {
         known.get(statement).filter(|(of, _)| *of == edition).map(|(_, claims)| claims.clone())
     }
 
-    /// Remembers the claims of a statement that was checked with the keys of this edition, or older ones.
+    /// Remembers the claims of a statement that was checked with the keys of this edition; with newer ones it is merely
+    /// checked once more.
     pub(crate) fn insert(&self, statement: &str, edition: u64, claims: T) {
         let mut known = self.by_statement.lock().unwrap_or_else(PoisonError::into_inner);
         known.put(statement.to_owned(), (edition, claims));
